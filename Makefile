@@ -1,0 +1,96 @@
+# Two commands matter: `make run` and `make test`. `make help` lists the rest.
+SHELL := /bin/bash
+.DELETE_ON_ERROR:
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+SOURCES := operator trainer tests
+RUN_ARGS ?=
+
+.PHONY: help
+help: ## Show this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sort | sed -E 's/:.*## /\t/' | expand -t 12
+
+.PHONY: run
+run: $(VENV)/.trainer ## Set everything up and train the main job with four workers
+	$(BIN)/gossip run manifests/samples/digits.yaml $(RUN_ARGS)
+
+.PHONY: test
+test: $(VENV)/.dev $(VENV)/.data ## Set everything up and run all tests
+	$(BIN)/pytest -n 2 -m "not heavy" $(TEST_ARGS)
+	$(BIN)/pytest -m heavy $(TEST_ARGS)
+
+.PHONY: test-fast
+test-fast: $(VENV)/.dev ## Run the tests that start no processes and time nothing
+	$(BIN)/pytest -n 2 -m "not heavy" tests/unit tests/property tests/contract
+
+.PHONY: verify
+verify: format-check lint types arch generated ## Check formatting, lint, types, architecture and generated files
+
+.PHONY: format
+format: $(VENV)/.dev ## Format the code
+	$(BIN)/ruff format $(SOURCES)
+	$(BIN)/ruff check --fix $(SOURCES)
+
+.PHONY: format-check
+format-check: $(VENV)/.dev
+	$(BIN)/ruff format --check $(SOURCES)
+
+.PHONY: lint
+lint: $(VENV)/.dev ## Run ruff
+	$(BIN)/ruff check $(SOURCES)
+
+.PHONY: types
+types: $(VENV)/.dev ## Run mypy in strict mode
+	$(BIN)/mypy
+
+.PHONY: arch
+arch: $(VENV)/.dev ## Check that imports follow the architecture
+	$(BIN)/lint-imports
+
+.PHONY: generate
+generate: $(VENV)/.dev ## Write everything that is generated: the CRD and the reference pages
+	$(BIN)/python -m gossip_api.crd > manifests/crd/gossiptrainingjobs.yaml
+	$(BIN)/python -m gossip_api.reference > docs/job-reference.md
+	$(BIN)/python -m gossip_trainer.observability.reference > docs/event-log.md
+
+.PHONY: generated
+generated: generate ## Fail if something generated is not up to date
+	git diff --exit-code -- manifests/crd docs/job-reference.md docs/event-log.md
+
+.PHONY: bench
+bench: $(VENV)/.dev $(VENV)/.data ## Measure the transport and the cost of exchanging at every step
+	OMP_NUM_THREADS=1 $(BIN)/python tests/bench/bench_pull.py
+	OMP_NUM_THREADS=1 $(BIN)/python tests/bench/bench_steps.py
+
+.PHONY: lock
+lock: $(VENV)/.build ## Resolve the dependencies anew into requirements/
+	$(BIN)/uv pip compile pyproject.toml --extra trainer $(LOCK_ARGS) -o requirements/trainer.txt
+	$(BIN)/uv pip compile pyproject.toml --extra trainer --extra operator --extra dev $(LOCK_ARGS) -o requirements/dev.txt
+	printf 'uv\nhatchling\neditables\n' | $(BIN)/uv pip compile - $(LOCK_ARGS) -o requirements/build.txt
+LOCK_ARGS := --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --quiet --upgrade
+
+.PHONY: clean
+clean: ## Remove the environment, caches and runs
+	rm -rf $(VENV) .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis runs
+
+# One environment serves both: `make run` installs what training needs, `make test` adds the rest.
+$(VENV)/.build: requirements/build.txt
+	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed; set PYTHON=/path/to/it")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --require-hashes --requirement requirements/build.txt
+	@touch $@
+
+$(VENV)/.trainer: $(VENV)/.build requirements/trainer.txt pyproject.toml
+	$(BIN)/uv pip install --quiet --python $(VENV) --require-hashes --requirement requirements/trainer.txt
+	$(BIN)/uv pip install --quiet --python $(VENV) --no-build-isolation --no-deps --editable .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.trainer requirements/dev.txt
+	$(BIN)/uv pip install --quiet --python $(VENV) --require-hashes --requirement requirements/dev.txt
+	@touch $@
+
+# Fashion-MNIST's files come from Debian's package; tests that need them say so if they are absent.
+$(VENV)/.data: $(VENV)/.build
+	tests/install-data
+	@touch $@

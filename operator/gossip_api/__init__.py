@@ -1,0 +1,1 @@
+"""The contract between job file, operator and trainer. Knows neither torch nor kopf."""

@@ -1,0 +1,73 @@
+"""The job document: everything a user says about one training job."""
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
+
+from gossip_api.evaluation import Evaluation
+from gossip_api.names import JOB_NAME_MAX_LENGTH, JOB_NAME_PATTERN
+from gossip_api.record import Record
+from gossip_api.run_policy import RunPolicy
+from gossip_api.strategy import Strategy
+from gossip_api.training import Training
+from gossip_api.workers import Workers
+
+
+class Metadata(Record):
+    """Identity of the job."""
+
+    ignored: ClassVar[frozenset[str]] = frozenset(
+        {
+            "creationTimestamp",
+            "deletionGracePeriodSeconds",
+            "deletionTimestamp",
+            "finalizers",
+            "generateName",
+            "generation",
+            "managedFields",
+            "ownerReferences",
+            "resourceVersion",
+            "selfLink",
+        }
+    )
+
+    name: Annotated[str, Field(max_length=JOB_NAME_MAX_LENGTH, pattern=JOB_NAME_PATTERN)]
+    """A name of lower-case letters, digits and `-` that begins with a letter."""
+    namespace: str = "default"
+    """Kubernetes namespace of the job."""
+    uid: str | None = None
+    """Identity that the API server gives to the job."""
+    labels: dict[str, str] = Field(default_factory=dict)
+    """Labels, for selecting jobs."""
+    annotations: dict[str, str] = Field(default_factory=dict)
+    """Annotations, for tools."""
+
+
+class JobSpec(Record):
+    """What the user wants."""
+
+    strategy: Strategy
+    """How workers share what they learn."""
+    workers: Workers = Workers()
+    """The workers, each of which trains a model of its own."""
+    training: Training
+    """What is trained, on what, by what, and for how long."""
+    evaluation: Evaluation = Evaluation()
+    """The evaluator: it averages the workers' models and tests the average."""
+    run_policy: RunPolicy = RunPolicy()
+    """When to give up."""
+
+
+class GossipTrainingJob(Record):
+    """Trains one neural network on workers that exchange models."""
+
+    ignored: ClassVar[frozenset[str]] = frozenset({"status"})
+
+    api_version: Literal["gossip.training/v1alpha1"]
+    """Version of the document's format."""
+    kind: Literal["GossipTrainingJob"]
+    """Kind of the document."""
+    metadata: Metadata
+    """Identity of the job."""
+    spec: JobSpec
+    """What the user wants."""

@@ -1,0 +1,197 @@
+"""What is trained, on what, by what, and for how long."""
+
+import itertools
+from collections.abc import Mapping
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field, JsonValue
+
+from gossip_api.record import Record, Rule, TaggedRecord
+
+MODEL_NAME = (
+    r"^([a-z][a-z0-9_]*"
+    r"|[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*:[A-Za-z_][A-Za-z0-9_]*)$"
+)
+
+Positive = Annotated[float, Field(gt=0)]
+NotNegative = Annotated[float, Field(ge=0)]
+BelowOne = Annotated[float, Field(ge=0, lt=1)]
+Count = Annotated[int, Field(ge=1)]
+
+
+class Model(Record):
+    """The neural network."""
+
+    name: Annotated[str, Field(pattern=MODEL_NAME)]
+    """A built-in model (mlp, cnn, resnet18) or `package.module:callable` that returns one."""
+    args: dict[str, JsonValue] = Field(default_factory=dict)
+    """Keyword arguments of the model."""
+
+
+class Data(Record):
+    """The data set."""
+
+    name: Literal["digits", "fashion-mnist", "cifar10", "synthetic"]
+    """The data set's name; digits and synthetic need no files."""
+    root: Annotated[str, Field(min_length=1)] | None = None
+    """Folder with the data set's files."""
+    sharding: Literal["Partition", "Shared", "ByLabel"] = "Partition"
+    """What a worker sees. Partition: a share; Shared: all; ByLabel: only some of the classes."""
+    args: dict[str, JsonValue] = Field(default_factory=dict)
+    """Keyword arguments of the data set."""
+
+
+class Optimizer(TaggedRecord):
+    """The local optimizer of every worker."""
+
+    tag: ClassVar[str] = "name"
+    only: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "momentum": ("sgd",),
+        "nesterov": ("sgd",),
+        "betas": ("adam", "adamw"),
+        "epsilon": ("adam", "adamw"),
+    }
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            field="nesterov",
+            message="needs a momentum above 0",
+            holds=lambda optimizer: optimizer.momentum > 0 or not optimizer.nesterov,
+            cel="!has(self.nesterov) || !self.nesterov "
+            "|| (has(self.momentum) && self.momentum > 0.0)",
+        ),
+    )
+
+    name: Literal["sgd", "adam", "adamw"]
+    """The optimizer."""
+    learning_rate: Positive
+    """The learning rate before the schedule changes it."""
+    momentum: BelowOne = 0.0
+    """Momentum of sgd."""
+    nesterov: bool = False
+    """Nesterov's momentum instead of the heavy ball's."""
+    weight_decay: NotNegative = 0.0
+    """Weight decay; with adamw decoupled from the gradient, else an L2 penalty."""
+    betas: Annotated[tuple[BelowOne, BelowOne], Field(strict=False)] = (0.9, 0.999)
+    """Decay rates of the two moments of adam and adamw."""
+    epsilon: Positive = 1e-8
+    """Added to the denominator of adam and adamw."""
+
+
+class Schedule(TaggedRecord):
+    """How the learning rate changes, in job-wide epochs."""
+
+    tag: ClassVar[str] = "name"
+    only: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "milestones": ("step",),
+        "gamma": ("step",),
+        "epochs": ("cosine",),
+        "min_learning_rate": ("cosine",),
+    }
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            field="milestones",
+            message="is required for name step: the epochs at which the learning rate drops",
+            holds=lambda schedule: schedule.name != "step" or len(schedule.milestones) > 0,
+            cel="self.name != 'step' || (has(self.milestones) && size(self.milestones) > 0)",
+        ),
+        Rule(
+            field="milestones",
+            message="must increase strictly",
+            holds=lambda schedule: all(a < b for a, b in itertools.pairwise(schedule.milestones)),
+            cel="!has(self.milestones) || (self.milestones.isSorted() "
+            "&& self.milestones.all(a, self.milestones.exists_one(b, a == b)))",
+        ),
+    )
+
+    name: Literal["constant", "step", "cosine"] = "constant"
+    """The shape. step: times gamma at every milestone; cosine: half a cosine to the minimum."""
+    milestones: Annotated[tuple[Positive, ...], Field(max_length=64, strict=False)] = ()
+    """Epochs at which a step schedule multiplies the learning rate by gamma."""
+    gamma: Positive = 0.1
+    """Factor of a step schedule."""
+    warmup_epochs: NotNegative = 0.0
+    """The learning rate rises linearly from 0 over this many epochs."""
+    epochs: Positive | None = None
+    """Length of a cosine schedule; the budget's epochs where left out."""
+    min_learning_rate: NotNegative = 0.0
+    """Learning rate at the end of a cosine schedule."""
+
+
+class Budget(Record):
+    """How much to train: exactly one of the limits. All but stepsPerWorker are job-wide."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            field="",
+            message="set exactly one of epochs, samples, seconds and stepsPerWorker",
+            holds=lambda budget: len(budget.limits()) == 1,
+            cel="[has(self.epochs), has(self.samples), has(self.seconds), "
+            "has(self.stepsPerWorker)].exists_one(given, given)",
+        ),
+    )
+
+    epochs: Positive | None = None
+    """Passes over the data, of all workers together."""
+    samples: Count | None = None
+    """Training samples, of all workers together."""
+    seconds: Positive | None = None
+    """Seconds of training."""
+    steps_per_worker: Count | None = None
+    """Steps of every single worker."""
+
+    def limits(self) -> dict[str, float]:
+        """Return the limits that are set, by their names in Python; validation leaves one."""
+        return {name: value for name in type(self).model_fields if (value := getattr(self, name))}
+
+
+class Target(Record):
+    """A goal that ends the job early when the averaged model reaches it."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            field="value",
+            message="must be at most 1 for accuracy, which is a share of the samples",
+            holds=lambda target: target.metric != "accuracy" or target.value <= 1,
+            cel="self.metric != 'accuracy' || self.value <= 1.0",
+        ),
+    )
+
+    metric: Literal["accuracy", "loss"]
+    """What is compared: reached at or above for accuracy, at or below for loss."""
+    value: Positive
+    """The value to reach on held-out data."""
+
+
+class Training(Record):
+    """What is trained, on what, by what, and for how long."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            field="schedule",
+            message="a cosine schedule needs its own epochs when the budget is in seconds",
+            holds=lambda training: (
+                training.schedule.name != "cosine"
+                or training.schedule.epochs is not None
+                or training.budget.seconds is None
+            ),
+            cel="self.schedule.name != 'cosine' || has(self.schedule.epochs) "
+            "|| !has(self.budget.seconds)",
+        ),
+    )
+
+    model: Model
+    """The neural network."""
+    data: Data
+    """The data set."""
+    batch_size: Count = 32
+    """Samples per step of every worker."""
+    optimizer: Optimizer
+    """The local optimizer of every worker."""
+    schedule: Schedule = Schedule()
+    """How the learning rate changes."""
+    budget: Budget
+    """How much to train."""
+    target: Target | None = None
+    """A goal that ends the job early."""
+    seed: Annotated[int, Field(ge=0, le=2**31 - 1)] = 1
+    """Decides initial model, data order and choice of peers."""

@@ -1,0 +1,1 @@
+"""The controller: turns a GossipTrainingJob into Kubernetes objects."""

@@ -1,0 +1,128 @@
+"""The definition as Kubernetes needs it."""
+
+import re
+
+import pytest
+import yaml
+
+from gossip_api.crd import crd_yaml, custom_resource_definition
+from gossip_api.job import JobSpec
+
+VERSION = custom_resource_definition()["spec"]["versions"][0]
+ROOT = VERSION["schema"]["openAPIV3Schema"]
+
+
+def at(path):
+    schema = ROOT
+    for key in path.strip(".").split("."):
+        schema = schema["properties"][key]
+    return schema
+
+
+def subschemas(schema, path=""):
+    yield path, schema
+    for key, part in schema.get("properties", {}).items():
+        yield from subschemas(part, f"{path}.{key}")
+    if "items" in schema:
+        yield from subschemas(schema["items"], f"{path}[]")
+
+
+def test_the_name_is_plural_and_group():
+    crd = custom_resource_definition()
+    names = crd["spec"]["names"]
+    assert crd["metadata"]["name"] == f"{names['plural']}.{crd['spec']['group']}"
+    assert names["shortNames"] == ["gtj"]
+    assert names["categories"] == ["all", "training"]
+
+
+def test_it_has_status_and_scale():
+    scale = VERSION["subresources"]["scale"]
+    assert VERSION["subresources"]["status"] == {}
+    assert at(scale["specReplicasPath"])["type"] == "integer"
+    assert at(scale["statusReplicasPath"])["type"] == "integer"
+    assert at(scale["labelSelectorPath"])["type"] == "string"
+
+
+@pytest.mark.parametrize("column", VERSION["additionalPrinterColumns"], ids=lambda c: c["name"])
+def test_a_columns_type_is_that_of_its_field(column):
+    path = column["jsonPath"]
+    if path == ".metadata.creationTimestamp":
+        assert column["type"] == "date"
+    elif "[?" in path:
+        conditions, kind, field = re.fullmatch(
+            r'(.*)\[\?\(@.type=="(\w+)"\)\]\.(\w+)', path
+        ).groups()
+        item = at(conditions)["items"]
+        assert kind in item["properties"]["type"]["enum"]
+        assert item["properties"][field]["type"] == column["type"]
+    else:
+        assert at(path)["type"] == column["type"]
+
+
+def test_every_part_has_a_type_and_no_foreign_keyword():
+    allowed = {
+        "type", "description", "properties", "required", "items", "enum", "default", "format",
+        "pattern", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "minLength",
+        "maxLength", "minItems", "maxItems", "additionalProperties", "x-kubernetes-validations",
+        "x-kubernetes-preserve-unknown-fields", "x-kubernetes-list-type",
+        "x-kubernetes-list-map-keys",
+    }  # fmt: skip
+    for path, schema in subschemas(ROOT):
+        assert "type" in schema, path
+        assert schema.keys() <= allowed, path
+        assert not {"properties", "additionalProperties"} <= schema.keys(), path
+
+
+def test_every_field_of_spec_and_status_is_described():
+    bare = [
+        path
+        for path, schema in subschemas(ROOT)
+        if re.match(r"\.(spec|status)", path) and "[]" not in path and "description" not in schema
+    ]
+    assert bare == []
+
+
+def test_an_object_with_a_default_requires_nothing():
+    for path, schema in subschemas(ROOT):
+        if schema.get("default") == {}:
+            assert "required" not in schema, path
+
+
+def test_the_status_has_no_defaults():
+    assert [path for path, schema in subschemas(at("status"), "") if "default" in schema] == []
+
+
+def test_rules_point_to_fields_that_exist_and_do_not_iterate_without_bound():
+    for path, schema in subschemas(ROOT):
+        for rule in schema.get("x-kubernetes-validations", ()):
+            field = rule.get("fieldPath", "").lstrip(".")
+            assert not field or field in schema["properties"], path
+            for iterated in re.findall(r"self\.(\w+)\.(?:all|exists_one|isSorted)", rule["rule"]):
+                assert "maxItems" in schema["properties"][iterated], path
+
+
+def test_rules_ask_whether_a_field_without_a_default_is_there():
+    for path, schema in subschemas(ROOT["properties"]["spec"]):
+        sure = set(schema.get("required", ())) | {
+            key for key, part in schema.get("properties", {}).items() if "default" in part
+        }
+        for rule in schema.get("x-kubernetes-validations", ()):
+            used = set(re.findall(r"self\.(\w+)", rule["rule"]))
+            asked = set(re.findall(r"has\(self\.(\w+)\)", rule["rule"]))
+            assert used - asked <= sure, path
+
+
+def test_every_rule_of_the_models_is_there():
+    messages = {
+        rule["message"]
+        for _, schema in subschemas(ROOT["properties"]["spec"])
+        for rule in schema.get("x-kubernetes-validations", ())
+    }
+    assert len(messages) >= 12
+    assert "must not be larger than replicas" in messages
+    assert JobSpec.rules == ()
+
+
+def test_the_text_is_the_definition_and_always_the_same():
+    assert yaml.safe_load(crd_yaml()) == custom_resource_definition()
+    assert crd_yaml() == crd_yaml()

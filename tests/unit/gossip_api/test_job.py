@@ -1,0 +1,74 @@
+"""The whole document."""
+
+import pytest
+from pydantic import ValidationError
+
+from gossip_api.job import GossipTrainingJob, Metadata
+
+
+def document(**changes):
+    return {
+        "apiVersion": "gossip.training/v1alpha1",
+        "kind": "GossipTrainingJob",
+        "metadata": {"name": "mnist"},
+        "spec": {
+            "strategy": {"type": "Gossip"},
+            "training": {
+                "model": {"name": "mlp"},
+                "data": {"name": "digits"},
+                "optimizer": {"name": "sgd", "learningRate": 0.1},
+                "budget": {"epochs": 3},
+            },
+        },
+        **changes,
+    }
+
+
+def test_the_smallest_job_is_complete():
+    job = GossipTrainingJob.model_validate(document())
+    assert job.metadata.namespace == "default"
+    assert job.spec.workers.replicas == 1
+
+
+def test_the_status_is_not_part_of_what_the_user_wants():
+    with_status = GossipTrainingJob.model_validate(document(status={"whatever": 1}))
+    assert with_status == GossipTrainingJob.model_validate(document())
+
+
+def test_what_the_server_adds_to_metadata_is_tolerated_and_its_uid_kept():
+    metadata = Metadata.model_validate(
+        {"name": "a", "uid": "1-2", "generation": 3, "managedFields": [{}], "resourceVersion": "7"}
+    )
+    assert metadata == Metadata(name="a", uid="1-2")
+
+
+@pytest.mark.parametrize("name", ["a", "a-1", "a" * 40])
+def test_names_are_labels(name):
+    assert Metadata(name=name).name == name
+
+
+@pytest.mark.parametrize("name", ["", "A", "1a", "a-", "a_b", "a.b", "a" * 41, "a\n"])
+def test_other_names_are_refused(name):
+    with pytest.raises(ValidationError):
+        Metadata(name=name)
+
+
+@pytest.mark.parametrize("missing", ["apiVersion", "kind", "metadata", "spec"])
+def test_nothing_at_the_top_may_be_missing(missing):
+    incomplete = document()
+    del incomplete[missing]
+    with pytest.raises(ValidationError, match=missing):
+        GossipTrainingJob.model_validate(incomplete)
+
+
+def test_every_field_of_every_record_is_described():
+    def fields(schema):
+        for part in (schema, *schema.get("$defs", {}).values()):
+            yield from part.get("properties", {}).items()
+
+    bare = [
+        name
+        for name, field in fields(GossipTrainingJob.model_json_schema())
+        if not field.get("description")
+    ]
+    assert bare == []

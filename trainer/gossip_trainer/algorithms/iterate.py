@@ -1,0 +1,66 @@
+"""The point x that a strategy averages, seen through the live parameters.
+
+With Nesterov momentum torch keeps the live parameters at the look-ahead point
+theta = x - momentum * learning_rate * buffer. Peers exchange the base point x, but the live
+parameters are never shifted back and forth: x is written out in one fused pass, and every change
+of x is applied to theta as the same difference. Without Nesterov x and theta are one.
+
+Knows nothing of models, optimizers or peers.
+"""
+
+from dataclasses import dataclass
+
+from torch import Tensor, add, sub
+
+# 64 Ki float32 values (256 KiB): the scratch of one block stays in the second-level cache, so the
+# blocked loop below reads and writes main memory once.
+BLOCK = 1 << 16
+
+
+@dataclass(frozen=True, slots=True)
+class LookAhead:
+    """The shift of the live parameters against x: theta = x - scale * momentum."""
+
+    momentum: Tensor  # (num_parameters,), the optimizer's own buffer
+    scale: float  # momentum coefficient times learning rate
+
+
+class Iterate:
+    """One worker's x: a flat vector of parameters and float buffers, shape (size,).
+
+    `look_ahead` covers the leading `look_ahead.momentum.numel()` values, the parameters; the rest
+    (buffers such as batch-norm statistics) is never shifted.
+    """
+
+    __slots__ = ("_look_ahead", "live")
+
+    def __init__(self, live: Tensor, look_ahead: LookAhead | None = None) -> None:
+        self.live = live
+        self._look_ahead = look_ahead
+
+    def write_to_(self, out: Tensor) -> None:
+        """Write x into `out`, shape (size,), in one pass."""
+        shift = self._look_ahead
+        if shift is None:
+            out.copy_(self.live)
+            return
+        n = shift.momentum.numel()
+        add(self.live[:n], shift.momentum, alpha=shift.scale, out=out[:n])
+        out[n:].copy_(self.live[n:])
+
+    def lerp_(self, other: Tensor, weight: float) -> None:
+        """Set x to (1 - weight) * x + weight * other in one pass; `other` is left as it is."""
+        shift = self._look_ahead
+        if shift is None:
+            self.live.lerp_(other, weight)
+            return
+        n = shift.momentum.numel()
+        scratch = self.live.new_empty(min(BLOCK, n))
+        for start in range(0, n, BLOCK):
+            end = min(start + BLOCK, n)
+            theta = self.live[start:end]
+            difference = scratch[: end - start]
+            sub(other[start:end], theta, out=difference)
+            difference.sub_(shift.momentum[start:end], alpha=shift.scale)
+            theta.add_(difference, alpha=weight)
+        self.live[n:].lerp_(other[n:], weight)

@@ -1,0 +1,68 @@
+"""Gossiping SGD with pull, the paper's one-sided exchange.
+
+Every `period` steps, after the optimizer's step:
+
+    J ~ Uniform{0 .. p-1}                        (the worker itself included)
+    if J != i:  x_i <- (1 - b) x_i + b x_J       (b = 1/2: the average of the two)
+
+x_J is what J published last: its value after its own step and before its own averaging. J is not
+told, so the mean of all x_i is kept in expectation only. Drawing oneself is legal and does
+nothing; it makes E[x_J] the mean of all workers exactly.
+
+Reference: Jin, Yuan, Iandola, Keutzer, "How to scale distributed deep learning?", 2016
+(arXiv:1611.04581), and its authors' code.
+"""
+
+from gossip_trainer.algorithms.base import NOTHING, Algorithm, RandomStream, uniform_rank
+from gossip_trainer.algorithms.effects import Effects, Fetch, Message, Rank, Wait
+from gossip_trainer.algorithms.iterate import Iterate
+from gossip_trainer.algorithms.view import View
+
+
+class PullGossip(Algorithm):
+    """Averages with one random peer at a time; waits for it only if `overlap` is off.
+
+    Args:
+        rank: the own rank.
+        view: the live workers.
+        stream: the worker's own random stream.
+        period: steps between two exchanges.
+        mixing_weight: b, the weight of the peer's model, in (0, 1].
+        overlap: mix at the first step boundary after arrival instead of waiting.
+
+    """
+
+    def __init__(
+        self,
+        rank: Rank,
+        view: View,
+        stream: RandomStream,
+        *,
+        period: int = 1,
+        mixing_weight: float = 0.5,
+        overlap: bool = True,
+    ) -> None:
+        super().__init__(rank, view)
+        self._stream = stream
+        self._period = period
+        self._mixing_weight = mixing_weight
+        self._overlap = overlap
+        self._step = 0
+
+    def on_step(self, x: Iterate) -> Effects:
+        """Fetch from a random peer every `period` steps."""
+        del x
+        self._step += 1
+        if self._step % self._period:
+            return NOTHING
+        peer = uniform_rank(self._stream, self.view)
+        if peer == self.rank:
+            return NOTHING
+        fetch = Fetch(peer)
+        return (fetch,) if self._overlap else (fetch, Wait(fetch))
+
+    def on_message(self, sender: Rank, message: Message, x: Iterate) -> Effects:
+        """Average with the peer's model."""
+        del sender
+        x.lerp_(message.vector, self._mixing_weight)
+        return NOTHING

@@ -1,0 +1,27 @@
+"""Loads the job that a command line means. Knows no command."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gossip_api.loading import load_job
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from gossip_api.job import GossipTrainingJob
+
+
+def load(path: Path, overrides: Sequence[str], *, workers: int | None = None) -> GossipTrainingJob:
+    """Load a job with `--set` and `--workers` applied; InvalidJob says all that is wrong.
+
+    Fewer workers than the job's minReplicas lower that as well: who asks for two gets two.
+    """
+    job = load_job(path, overrides)
+    if workers is None:
+        return job
+    changes = [f"spec.workers.replicas={workers}"]
+    if job.spec.workers.min_replicas > workers:
+        changes.append(f"spec.workers.minReplicas={workers}")
+    return load_job(path, [*overrides, *changes])

@@ -1,0 +1,30 @@
+"""Chooses the directory of a run; a finished run is never written over."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+
+from gossip_trainer.cli.errors import InvalidCommand
+
+RUNS = Path("runs")
+
+
+def choose_run_directory(wanted: Path | None, job_name: str) -> Path:
+    """Return a directory that is absent or empty: `wanted`, or else one under `runs/`.
+
+    Raises InvalidCommand if `wanted` holds something already.
+    """
+    if wanted is None:
+        numbered = (RUNS / f"{job_name}-{number}" for number in itertools.count(2))
+        return next(path for path in itertools.chain([RUNS / job_name], numbered) if _free(path))
+    if not _free(wanted):
+        raise InvalidCommand(
+            f"--out {wanted}: exists and is not an empty directory; name another one, remove it, "
+            f"or leave --out away to have {RUNS / job_name} or the next free number"
+        )
+    return wanted
+
+
+def _free(path: Path) -> bool:
+    return not path.exists() or (path.is_dir() and not any(path.iterdir()))

@@ -1,0 +1,1 @@
+"""Where examples come from and which worker sees which, in what order."""

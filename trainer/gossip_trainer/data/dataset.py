@@ -1,0 +1,140 @@
+"""What a data set offers to training and evaluation, and the one that lives in memory.
+
+Knows neither where the examples came from nor who draws which of them.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+import torch
+from torch import Tensor
+
+
+class Batch(NamedTuple):
+    """Examples side by side.
+
+    Attributes:
+        inputs: float32, shape (num_examples, *input_shape); uint8 before normalisation.
+        targets: int64 class numbers, shape (num_examples,).
+
+    """
+
+    inputs: Tensor
+    targets: Tensor
+
+
+class Dataset(Protocol):
+    """A classification problem with a training and a test split."""
+
+    @property
+    def num_examples(self) -> int:
+        """How many examples the training split has."""
+        ...
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """The shape of one input, for images (channels, height, width)."""
+        ...
+
+    @property
+    def num_classes(self) -> int:
+        """How many classes there are; targets are 0 to num_classes - 1."""
+        ...
+
+    @property
+    def train_targets(self) -> Tensor:
+        """The class of every training example, int64, shape (num_examples,)."""
+        ...
+
+    def train_batch(self, indices: Tensor) -> Batch:
+        """Return the normalised training examples at `indices` (int64, on the CPU)."""
+        ...
+
+    def test_batches(self, batch_size: int) -> Iterator[Batch]:
+        """Yield the normalised test split in order; the last batch may be smaller."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Normalization:
+    """Maps a raw input to (raw - mean) / std; one constant, or one per channel."""
+
+    mean: tuple[float, ...] = (0.0,)
+    std: tuple[float, ...] = (1.0,)
+
+
+class InMemoryDataset:
+    """All examples in memory as they were stored; normalised batch by batch.
+
+    Bytes stay bytes: a worker holds 47 MB for Fashion-MNIST instead of 188 MB of floats.
+
+    Args:
+        train: raw examples to learn from; inputs uint8 or float32.
+        test: raw held-out examples, of the same shape and type.
+        num_classes: targets are below this.
+        normalization: constants in units of the raw inputs.
+
+    """
+
+    def __init__(
+        self,
+        train: Batch,
+        test: Batch,
+        *,
+        num_classes: int,
+        normalization: Normalization | None = None,
+    ) -> None:
+        assert train.inputs.shape[1:] == test.inputs.shape[1:]
+        assert all(len(inputs) == len(targets) for inputs, targets in (train, test))
+        self._train = train
+        self._test = test
+        self.num_classes = num_classes
+        self._mean, self._factor = _constants(normalization, train.inputs.dim() - 2)
+
+    @property
+    def num_examples(self) -> int:
+        """How many examples the training split has."""
+        return len(self._train.targets)
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """The shape of one input."""
+        return tuple(self._train.inputs.shape[1:])
+
+    @property
+    def train_targets(self) -> Tensor:
+        """The class of every training example."""
+        return self._train.targets
+
+    def train_batch(self, indices: Tensor) -> Batch:
+        """Return the normalised training examples at `indices`."""
+        return Batch(
+            self._normalize(self._train.inputs.index_select(0, indices)),
+            self._train.targets.index_select(0, indices),
+        )
+
+    def test_batches(self, batch_size: int) -> Iterator[Batch]:
+        """Yield the normalised test split in order."""
+        inputs, targets = self._test
+        for begin in range(0, len(targets), batch_size):
+            chosen = slice(begin, begin + batch_size)
+            yield Batch(self._normalize(inputs[chosen]), targets[chosen])
+
+    def _normalize(self, raw: Tensor) -> Tensor:
+        # The subtraction makes the copy, in float; one in-place pass follows. Measured with
+        # 32 images of 28 x 28: 16 us, against 56 us for a table of 256 values.
+        return torch.sub(raw, self._mean).mul_(self._factor)
+
+
+def _constants(
+    normalization: Normalization | None, dims_after_channel: int
+) -> tuple[Tensor | float, Tensor | float]:
+    """Return the mean and one over the standard deviation, as torch broadcasts them."""
+    given = normalization or Normalization()
+    if len(given.mean) == len(given.std) == 1:
+        # Numbers are twice as fast as tensors of one element.
+        return given.mean[0], 1.0 / given.std[0]
+    shape = (-1,) + (1,) * dims_after_channel
+    mean = torch.tensor(given.mean, dtype=torch.float32).view(shape)
+    return mean, torch.tensor(given.std, dtype=torch.float32).reciprocal().view(shape)

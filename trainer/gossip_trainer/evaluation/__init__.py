@@ -1,0 +1,1 @@
+"""Averaging the live workers' models from outside and testing the average."""

@@ -1,0 +1,113 @@
+"""Reading the live workers: their standing, and the mean of their models.
+
+Every call to a worker also brings the job's counters there and back, so the evaluator spreads them
+even where workers exchange rarely.
+"""
+
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from gossip_trainer.evaluation.mean import RunningMean
+from gossip_trainer.membership.roster import Endpoint
+from gossip_trainer.replica.layout import Layout
+from gossip_trainer.replica.memory import memory_of
+from gossip_trainer.transport.client import PeerClient
+from gossip_trainer.transport.errors import NotReady, TransportError
+from gossip_trainer.transport.wire import SnapshotHeader
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What a worker answered when asked how it stands; None for one that publishes nothing yet."""
+
+    header: SnapshotHeader | None
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One worker's snapshot as it was read."""
+
+    member: str
+    header: SnapshotHeader
+
+
+@dataclass(frozen=True, slots=True)
+class Census:
+    """One pass over the workers' models.
+
+    Attributes:
+        readings: who is in the mean.
+        missed: members that could not be read.
+
+    """
+
+    readings: tuple[Reading, ...]
+    missed: tuple[str, ...]
+
+
+class CensusTaker:
+    """Reads workers one after the other into one buffer.
+
+    Args:
+        client: the transport.
+        layout: of the model.
+        stream: draws the sample where there are more workers than are read.
+
+    Attributes:
+        mean: of the last census.
+
+    """
+
+    def __init__(self, client: PeerClient, layout: Layout, stream: random.Random) -> None:
+        self._client = client
+        self._stream = stream
+        self._vector = torch.zeros(layout.size, dtype=layout.dtype)
+        self._memory = memory_of(self._vector)
+        self.mean = RunningMean(layout.size)
+
+    def ask(self, workers: Sequence[Endpoint]) -> dict[str, Standing]:
+        """Return the standing of everyone who answers, by member."""
+        standings = {}
+        for worker in workers:
+            try:
+                header = self._client.status(worker.address, expect=worker.name)
+            except NotReady:
+                standings[worker.name] = Standing(None)
+            except TransportError:
+                continue
+            else:
+                standings[worker.name] = Standing(header)
+        return standings
+
+    def take(
+        self,
+        workers: Sequence[Endpoint],
+        sample: int,
+        visit: Callable[[Reading, Tensor], None],
+    ) -> Census:
+        """Average the workers' newest snapshots, at most `sample` of them drawn at random.
+
+        `visit` is called with every snapshot; its vector is valid during the call.
+        """
+        chosen = list(workers)
+        if len(chosen) > sample:
+            chosen = self._stream.sample(chosen, sample)
+        self.mean.clear()
+        readings, missed = [], []
+        for worker in chosen:
+            try:
+                header = self._client.pull(worker.address, self._memory, expect=worker.name)
+            except NotReady:
+                continue
+            except TransportError:
+                missed.append(worker.name)
+                continue
+            self.mean.add(self._vector)
+            reading = Reading(worker.name, header)
+            readings.append(reading)
+            visit(reading, self._vector)
+        return Census(tuple(readings), tuple(missed))

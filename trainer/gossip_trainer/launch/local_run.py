@@ -1,0 +1,243 @@
+"""Runs a whole job on this machine: one process per worker and one evaluator.
+
+The launcher plays the operator's part: it starts the processes, removes dead ones from the roster,
+replaces a lost evaluator and, if asked, lost workers, and says how the run ended. The processes
+find each other, share the budget and end by themselves, as they do on a cluster.
+"""
+
+import os
+import signal
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from gossip_api.loading import resolved_yaml
+
+from gossip_api.environment import ProcessEnvironment
+from gossip_api.job import GossipTrainingJob
+from gossip_api.names import Member, Role
+from gossip_trainer.launch.processes import Child, Nursery, describe_exit, end_children
+from gossip_trainer.membership.directory import remove_member
+from gossip_trainer.observability.events import (
+    EventLog,
+    EventTail,
+    Failed,
+    Left,
+    Record,
+    Replaced,
+    Stopping,
+)
+
+POLL_SECONDS = 0.25
+INTERRUPT_SECONDS = 30.0  # how long an interrupted run may take to end well
+MAX_REPLACEMENTS = 6  # of one rank
+EXIT_USER_ERROR = 64
+LOCAL_ADDRESS = "127.0.0.1"
+
+State = Literal["succeeded", "failed", "interrupted"]
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """How to run a job here.
+
+    Attributes:
+        out: the run directory; created if it does not exist.
+        tls: folder with tls.crt, tls.key and ca.crt for mutual TLS between the processes.
+        replace_lost: start a new process for a worker that was lost.
+        threads: of torch in each process; by default the cores are shared out.
+
+    """
+
+    out: Path
+    tls: Path | None = None
+    replace_lost: bool = False
+    threads: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RunOutcome:
+    """How a run ended; `reason` is one line, and None after a success."""
+
+    state: State
+    reason: str | None = None
+
+
+def run_locally(
+    job: GossipTrainingJob, options: RunOptions, watch: Callable[[list[Record]], None]
+) -> RunOutcome:
+    """Run `job` to its end; `watch` gets the new event records a few times a second."""
+    options.out.mkdir(parents=True, exist_ok=True)
+    (options.out / "logs").mkdir(exist_ok=True)
+    (options.out / "job.yaml").write_text(resolved_yaml(job))
+    run = _Run(job, options)
+    try:
+        with _signals(run):
+            run.start()
+            while (outcome := run.advance()) is None:
+                watch(run.new_records())
+                time.sleep(POLL_SECONDS)
+            watch(run.new_records())
+            return outcome
+    finally:
+        end_children(run.children)
+
+
+@contextmanager
+def _signals(run: "_Run") -> Iterator[None]:
+    def interrupt(_signal: int, _frame: object) -> None:
+        run.interrupt()
+
+    before = {s: signal.signal(s, interrupt) for s in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@dataclass(slots=True)
+class _Run:
+    """The state of one run."""
+
+    job: GossipTrainingJob
+    options: RunOptions
+    children: list[Child] = field(default_factory=list)
+    uid: str = field(default_factory=lambda: str(uuid.uuid4()))
+    stopping: bool = False  # nobody is replaced any more
+    interrupts: int = 0
+    interrupted_at: float = 0.0
+    failures: dict[str, Failed] = field(default_factory=dict)
+    first_loss: str | None = None
+    events: EventLog = field(init=False)
+    tail: EventTail = field(init=False)
+    nursery: Nursery = field(init=False)
+    fresh: list[Record] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        path = self.options.out / "events.jsonl"
+        self.events = EventLog(path, "launcher")
+        self.tail = EventTail(path)
+        cores = os.cpu_count() or 1
+        threads = self.options.threads or max(1, cores // self.job.spec.workers.replicas)
+        self.nursery = Nursery(threads)
+
+    def start(self) -> None:
+        """Start everyone."""
+        self._start(Member(Role.EVALUATOR, 0, 0))
+        for rank in range(self.job.spec.workers.replicas):
+            self._start(Member(Role.WORKER, rank, 0))
+
+    def new_records(self) -> list[Record]:
+        """Return the event records since the last call."""
+        fresh, self.fresh = self.fresh, []
+        return fresh
+
+    def interrupt(self) -> None:
+        """End the job well; the second time, at once."""
+        self.interrupts += 1
+        self.interrupted_at = time.monotonic()
+        for child in self.children:
+            child.send_signal(signal.SIGINT)
+
+    def advance(self) -> RunOutcome | None:
+        """Look after the children once; return the outcome when the run is over."""
+        if self.interrupts > 1:
+            return RunOutcome("interrupted", "interrupted twice; the processes were killed")
+        if self.interrupts and time.monotonic() - self.interrupted_at > INTERRUPT_SECONDS:
+            return RunOutcome("interrupted", "the processes did not end in time and were killed")
+        ended = [child for child in self.children if child.exit_code is not None]
+        self._read_events()  # after the look: what an ended child wrote is there by now
+        for child in ended:
+            self.children.remove(child)
+            if (outcome := self._bury(child)) is not None:
+                return outcome
+        return None
+
+    def _read_events(self) -> None:
+        for record in self.tail.new():
+            self.fresh.append(record)
+            if isinstance(record, Failed):
+                self.failures[record.source] = record
+            self.stopping = self.stopping or isinstance(record, Stopping)
+
+    def _bury(self, child: Child) -> RunOutcome | None:
+        code = child.exit_code
+        assert code is not None
+        remove_member(self._peers, child.name)
+        reason = self._reason(child, code)
+        self.events.emit(Left(member=child.name, exit_code=code, reason=reason))
+        if code == EXIT_USER_ERROR:
+            return RunOutcome("failed", reason)
+        if child.member.role is Role.EVALUATOR:
+            return self._bury_evaluator(child, code, reason)
+        if code == 0:
+            return None
+        self.first_loss = self.first_loss or f"{child.name} {reason}"
+        if self.options.replace_lost and not self.stopping:
+            return self._replace(child)
+        workers = sum(1 for c in self.children if c.member.role is Role.WORKER)
+        if workers < self.job.spec.workers.min_replicas and not self.stopping:
+            return RunOutcome(
+                "failed",
+                f"{workers} workers are left, spec.workers.minReplicas is "
+                f"{self.job.spec.workers.min_replicas}; first lost: {self.first_loss}",
+            )
+        return None
+
+    def _bury_evaluator(self, child: Child, code: int, reason: str) -> RunOutcome | None:
+        if code == 0:
+            return RunOutcome("interrupted" if self.interrupts else "succeeded")
+        if self.interrupts or not any(c.member.role is Role.WORKER for c in self.children):
+            return RunOutcome("failed", f"{child.name} {reason}")
+        return self._replace(child)
+
+    def _replace(self, child: Child) -> RunOutcome | None:
+        member = child.member
+        if member.incarnation >= MAX_REPLACEMENTS:
+            return RunOutcome(
+                "failed", f"{child.name} was the last replacement of its rank: {self.first_loss}"
+            )
+        new = Member(member.role, member.index, member.incarnation + 1)
+        self._start(new)
+        self.events.emit(Replaced(member=new.name, instead_of=member.name))
+        return None
+
+    def _reason(self, child: Child, code: int) -> str:
+        failure = self.failures.get(child.name)
+        if failure is not None:
+            return f"failed: {failure.reason}"
+        if code == 0:
+            return "ended well"
+        return f"{describe_exit(code)}, see {self._log(child.member)}"
+
+    @property
+    def _peers(self) -> Path:
+        return self.options.out / "peers"
+
+    def _log(self, member: Member) -> Path:
+        return self.options.out / "logs" / f"{member.name}.log"
+
+    def _start(self, member: Member) -> None:
+        replicas = self.job.spec.workers.replicas
+        environment = ProcessEnvironment(
+            job_file=self.options.out / "job.yaml",
+            job_uid=self.uid,
+            role=member.role,
+            rank=member.index,
+            incarnation=member.incarnation,
+            peers=f"directory:{self._peers}",
+            listen=f"{LOCAL_ADDRESS}:0",
+            output=self.options.out,
+            tls=self.options.tls,
+            # On one machine everybody starts together; waiting for all makes the beginning the
+            # same every time. A replacement waits for nobody.
+            start_with=replicas if member.incarnation == 0 else 1,
+        )
+        # gloo would look the machine's name up; all processes are right here.
+        variables = {"GLOO_SOCKET_IFNAME": "lo"}
+        self.children.append(self.nursery.start(environment, self._log(member), variables))

@@ -1,0 +1,106 @@
+"""The processes of a local run: forked from a prepared template, watched and ended by their ids."""
+
+import multiprocessing
+import os
+import signal
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from multiprocessing.context import ForkServerProcess
+from pathlib import Path
+
+from gossip_api.environment import ProcessEnvironment
+from gossip_api.names import Member
+
+END_SECONDS = 5.0
+
+
+@dataclass(slots=True)
+class Child:
+    """One process of the run."""
+
+    member: Member
+    process: ForkServerProcess
+
+    @property
+    def name(self) -> str:
+        """The member's name."""
+        return self.member.name
+
+    @property
+    def exit_code(self) -> int | None:
+        """None while it lives; minus the signal's number if one killed it."""
+        return self.process.exitcode
+
+    def send_signal(self, number: signal.Signals) -> None:
+        """Send a signal if it lives."""
+        if self.process.is_alive() and self.process.pid is not None:
+            os.kill(self.process.pid, number)
+
+
+class Nursery:
+    """Starts processes from one fork server.
+
+    Args:
+        threads: of each process; the numeric libraries are told before they are imported.
+
+    """
+
+    def __init__(self, threads: int) -> None:
+        self._threads = threads
+        # The fork server inherits this environment and must not start threads of its own before
+        # it forks; every process sets its number of threads afterwards.
+        os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = "1"
+        self._context = multiprocessing.get_context("forkserver")
+        self._context.set_forkserver_preload(["gossip_trainer.launch.template"])
+
+    def start(
+        self, environment: ProcessEnvironment, log: Path, variables: Mapping[str, str]
+    ) -> Child:
+        """Start one process; what it prints goes to `log`."""
+        member = Member(environment.role, environment.rank, environment.incarnation)
+        environ = {**variables, **environment.to_environ()}
+        process = self._context.Process(
+            target=run_child, args=(environ, str(log), self._threads), name=member.name
+        )
+        process.start()
+        return Child(member, process)
+
+
+def run_child(environ: Mapping[str, str], log: str, threads: int) -> None:
+    """Become the process that `environ` describes.
+
+    It gets a session of its own: an interrupt typed at the terminal reaches the launcher alone,
+    which tells its children what it means.
+    """
+    os.setsid()
+    output = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+    os.dup2(output, 1)
+    os.dup2(output, 2)
+    os.close(output)
+    os.environ.update(environ)
+
+    import torch  # noqa: PLC0415 - the launcher itself does without torch
+
+    from gossip_trainer.process.main import main  # noqa: PLC0415 - imports torch
+
+    torch.set_num_threads(threads)
+    sys.exit(main(os.environ))
+
+
+def describe_exit(code: int) -> str:
+    """Say in words how a process ended."""
+    if code >= 0:
+        return f"ended with exit code {code}"
+    try:
+        return f"was killed by {signal.Signals(-code).name}"
+    except ValueError:
+        return f"was killed by signal {-code}"
+
+
+def end_children(children: list[Child]) -> None:
+    """Kill what still lives and reap it."""
+    for child in children:
+        child.process.kill()
+    for child in children:
+        child.process.join(END_SECONDS)

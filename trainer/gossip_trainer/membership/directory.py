@@ -1,0 +1,115 @@
+"""Membership of a local run: one small file per live process in a directory.
+
+The directory plays the part that EndpointSlices play on a cluster. A process writes its own file
+when it serves; the launcher removes the file of a process that died, as Kubernetes removes the
+endpoint of a dead pod.
+"""
+
+import os
+import threading
+from pathlib import Path
+
+import msgspec
+
+from gossip_api.names import Role
+from gossip_trainer.errors import MembershipError
+from gossip_trainer.membership.roster import Endpoint, Roster
+
+POLL_SECONDS = 0.2
+SUFFIX = ".json"
+
+
+class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    role: str
+    rank: int
+    incarnation: int
+    host: str
+    port: int
+    store_port: int
+
+
+def read_roster(directory: Path) -> Roster:
+    """Return who has a file in `directory`; a file that vanishes meanwhile is nobody."""
+    endpoints = []
+    for path in sorted(directory.glob(f"*{SUFFIX}")):
+        try:
+            file = msgspec.json.decode(path.read_bytes(), type=_File)
+        except FileNotFoundError:
+            continue
+        except msgspec.DecodeError as error:
+            raise MembershipError(f"{path}: not a member's file: {error}") from error
+        endpoints.append(
+            Endpoint(
+                Role(file.role), file.rank, file.incarnation, file.host, file.port, file.store_port
+            )
+        )
+    return Roster(tuple(endpoints))
+
+
+def remove_member(directory: Path, name: str) -> None:
+    """Remove the file of a process that is gone, if it has one."""
+    (directory / f"{name}{SUFFIX}").unlink(missing_ok=True)
+
+
+class DirectoryRoster:
+    """Watches a directory of member files with one thread.
+
+    The directory's modification time tells whether anything changed, so an idle watch costs one
+    `stat` per poll.
+    """
+
+    def __init__(self, directory: Path, *, poll_seconds: float = POLL_SECONDS) -> None:
+        self._directory = directory
+        self._poll_seconds = poll_seconds
+        directory.mkdir(parents=True, exist_ok=True)
+        self._seen = self._stamp()
+        self._roster = read_roster(directory)
+        self._closed = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name="roster", daemon=True)
+        self._thread.start()
+
+    @property
+    def roster(self) -> Roster:
+        """The newest roster."""
+        return self._roster
+
+    def announce(self, endpoint: Endpoint) -> None:
+        """Write the own file; it appears whole or not at all."""
+        file = _File(
+            endpoint.role.value,
+            endpoint.rank,
+            endpoint.incarnation,
+            endpoint.host,
+            endpoint.port,
+            endpoint.store_port,
+        )
+        target = self._directory / f"{endpoint.name}{SUFFIX}"
+        aside = target.with_suffix(f".{os.getpid()}")
+        aside.write_bytes(msgspec.json.encode(file))
+        aside.replace(target)
+        self._refresh()
+
+    def withdraw(self, endpoint: Endpoint) -> None:
+        """Remove the own file."""
+        remove_member(self._directory, endpoint.name)
+
+    def close(self) -> None:
+        """Stop the watch."""
+        self._closed.set()
+        self._thread.join(timeout=5.0)
+
+    def _watch(self) -> None:
+        while not self._closed.wait(self._poll_seconds):
+            if self._stamp() != self._seen:
+                self._refresh()
+
+    def _refresh(self) -> None:
+        # Stamped before the files are read: a change in between is seen at the next poll.
+        stamp = self._stamp()
+        roster = read_roster(self._directory)
+        if roster != self._roster:
+            self._roster = roster
+        self._seen = stamp
+
+    def _stamp(self) -> int:
+        return self._directory.stat().st_mtime_ns

@@ -1,0 +1,68 @@
+"""The job's live processes with their addresses, as a source of membership reports them."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from gossip_api.names import Role, member_name
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One live process of the job and where it serves."""
+
+    role: Role
+    rank: int
+    incarnation: int
+    host: str
+    port: int
+    # Where this process hosts the store that collectives meet at; 0 if it hosts none.
+    store_port: int = 0
+
+    @property
+    def name(self) -> str:
+        """The member's name, such as `worker-3-0`; never used twice in a job."""
+        return member_name(self.role, self.rank, self.incarnation)
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Host and port."""
+        return (self.host, self.port)
+
+
+@dataclass(frozen=True, slots=True)
+class Roster:
+    """Everyone known to be there at one moment."""
+
+    endpoints: tuple[Endpoint, ...] = ()
+
+    def workers(self) -> dict[int, Endpoint]:
+        """Return the workers by rank; of two of one rank the highest incarnation."""
+        found: dict[int, Endpoint] = {}
+        for endpoint in self.endpoints:
+            if endpoint.role is not Role.WORKER:
+                continue
+            known = found.get(endpoint.rank)
+            if known is None or known.incarnation < endpoint.incarnation:
+                found[endpoint.rank] = endpoint
+        return dict(sorted(found.items()))
+
+
+class RosterSource(Protocol):
+    """Where membership comes from: a directory, a static list, EndpointSlices."""
+
+    @property
+    def roster(self) -> Roster:
+        """The newest roster; the same object until something changes."""
+        ...
+
+    def announce(self, endpoint: Endpoint) -> None:
+        """Make the own endpoint known, where the source does not do that by itself."""
+        ...
+
+    def withdraw(self, endpoint: Endpoint) -> None:
+        """Take the own endpoint back."""
+        ...
+
+    def close(self) -> None:
+        """Stop watching."""
+        ...

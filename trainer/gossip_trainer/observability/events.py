@@ -1,0 +1,317 @@
+"""The event log of a run: typed records, one JSON object a line.
+
+Every process of a run appends to the same file, one `write` per line, so lines never mix and a
+killed process loses nothing it had written. The docstrings here are the log's documentation;
+docs/event-log.md is generated from them.
+"""
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Protocol
+
+import msgspec
+
+
+def _snake(name: str) -> str:
+    return "".join("_" + c.lower() if c.isupper() else c for c in name).lstrip("_")
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag=_snake):
+    """What every record has.
+
+    Attributes:
+        time: seconds since the epoch.
+        source: the process it is from, such as `worker-3-0`, `evaluator-0-0` or `launcher`.
+
+    """
+
+    time: float = 0.0
+    source: str = ""
+
+
+class Started(Event, frozen=True):
+    """A process is up and serves; a worker has not begun to train yet.
+
+    Attributes:
+        pid: its process id.
+        address: host and port it serves at.
+
+    """
+
+    pid: int
+    address: str
+
+
+class Began(Event, frozen=True):
+    """A worker begins to train.
+
+    Attributes:
+        model_from: `seed`, or the member whose model it copied.
+        step: the step of the model it begins with.
+        job_samples: samples of the whole job so far, as far as it knows.
+
+    """
+
+    model_from: str
+    step: int
+    job_samples: int
+
+
+class Progress(Event, frozen=True):
+    """How a worker fares; about one a second, and one at the end.
+
+    Attributes:
+        step: optimizer steps of this process.
+        samples: samples of this process.
+        job_samples: samples of all workers, as far as this one knows.
+        epoch: job-wide passes over the training set.
+        loss: mean training loss since the last such record; null if it is not finite.
+        learning_rate: the rate in use.
+        samples_per_second: of this worker since the last such record.
+        exchanges: exchanges completed so far.
+        lost: exchanges lost so far, with a peer that was gone, stopped, too slow or refused.
+        skipped: exchanges not begun because the one before was still under way.
+        staleness: mean age in steps of the models mixed in since the last such record: own step
+            less the step the peer published it at; null if there were none.
+        received_bytes: model bytes received so far.
+        sent_bytes: model bytes sent so far.
+        unpublished: steps whose model was not published because readers held every buffer.
+        peers: how many other workers are in its view.
+
+    """
+
+    step: int
+    samples: int
+    job_samples: int
+    epoch: float
+    loss: float | None
+    learning_rate: float
+    samples_per_second: float
+    exchanges: int
+    lost: int
+    skipped: int
+    staleness: float | None
+    received_bytes: int
+    sent_bytes: int
+    unpublished: int
+    peers: int
+
+
+class ExchangeLost(Event, frozen=True):
+    """An exchange came to nothing.
+
+    Attributes:
+        peer: the member it was with.
+        step: the own step.
+        reason: what happened.
+
+    """
+
+    peer: str
+    step: int
+    reason: str
+
+
+class ViewChanged(Event, frozen=True):
+    """A worker's view of its peers changed.
+
+    Attributes:
+        version: counts up with every change.
+        ranks: who is in it, the worker itself included.
+
+    """
+
+    version: int
+    ranks: tuple[int, ...]
+
+
+class WorkerModel(msgspec.Struct, frozen=True):
+    """One worker's own model in an evaluation.
+
+    Attributes:
+        member: whose model.
+        step: the step it was published at.
+        loss: on held-out data; null if it is not finite.
+        accuracy: on held-out data.
+
+    """
+
+    member: str
+    step: int
+    loss: float | None
+    accuracy: float
+
+
+class Evaluation(Event, frozen=True):
+    """The evaluator averaged the live workers' models and tested the average.
+
+    Attributes:
+        seconds: since the first worker began to train.
+        job_samples: samples of the whole job so far.
+        epoch: job-wide passes over the training set.
+        averaged: how many workers' models are in the average.
+        missed: members that were there but could not be read.
+        loss: of the average, on held-out data; null if it is not finite.
+        accuracy: of the average, on held-out data.
+        consensus_distance: square root of the mean squared distance of the workers' vectors from
+            their average; null if it is not finite.
+        relative_consensus_distance: the same over the norm of the average.
+        min_step: the oldest snapshot in the average.
+        max_step: the newest snapshot in the average.
+        workers: some workers' own models.
+        final: true for the one that ends the job.
+
+    """
+
+    seconds: float
+    job_samples: int
+    epoch: float
+    averaged: int
+    missed: tuple[str, ...]
+    loss: float | None
+    accuracy: float
+    consensus_distance: float | None
+    relative_consensus_distance: float | None
+    min_step: int
+    max_step: int
+    workers: tuple[WorkerModel, ...]
+    final: bool
+
+
+class Stopping(Event, frozen=True):
+    """A process learned that the job ends.
+
+    Attributes:
+        reason: `budget`, `target`, `deadline` or `interrupted`.
+        by: who ended it.
+        step: the own step; 0 for the evaluator.
+        job_samples: samples of the whole job, as far as it knows.
+
+    """
+
+    reason: str
+    by: str
+    step: int
+    job_samples: int
+
+
+class Finished(Event, frozen=True):
+    """A worker has ended for good.
+
+    Attributes:
+        step: optimizer steps of this process.
+        samples: samples of this process.
+        released: whether the evaluator told it to go; otherwise it saved its own model.
+
+    """
+
+    step: int
+    samples: int
+    released: bool
+
+
+class Left(Event, frozen=True):
+    """The launcher saw a process end, well or not.
+
+    Attributes:
+        member: which.
+        exit_code: 0 for a good end; minus the number of the signal that killed it.
+        reason: the same in words.
+
+    """
+
+    member: str
+    exit_code: int
+    reason: str
+
+
+class Replaced(Event, frozen=True):
+    """The launcher started a new process for a lost rank.
+
+    Attributes:
+        member: the new one.
+        instead_of: the lost one.
+
+    """
+
+    member: str
+    instead_of: str
+
+
+class Failed(Event, frozen=True):
+    """A process gives up.
+
+    Attributes:
+        reason: why, in one line.
+        user_error: whether the job itself is at fault, so that trying again is in vain.
+
+    """
+
+    reason: str
+    user_error: bool = False
+
+
+Record = (
+    Started
+    | Began
+    | Progress
+    | ExchangeLost
+    | ViewChanged
+    | Evaluation
+    | Stopping
+    | Finished
+    | Left
+    | Replaced
+    | Failed
+)
+
+_ENCODER = msgspec.json.Encoder()
+_DECODER = msgspec.json.Decoder(Record)
+
+
+class EventSink(Protocol):
+    """Where a process reports to."""
+
+    def emit(self, record: Record) -> None:
+        """Report `record`; fills in time and source."""
+        ...
+
+
+class EventLog:
+    """Appends records to a file that other processes append to as well."""
+
+    def __init__(self, path: Path, source: str, *, clock: Callable[[], float] = time.time) -> None:
+        self._source = source
+        self._clock = clock
+        self._file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
+
+    def emit(self, record: Record) -> None:
+        """Append one line with one write."""
+        stamped = msgspec.structs.replace(record, time=round(self._clock(), 6), source=self._source)
+        os.write(self._file, _ENCODER.encode(stamped) + b"\n")
+
+    def close(self) -> None:
+        """Close the file."""
+        os.close(self._file)
+
+
+class EventTail:
+    """Reads a growing event log from its beginning, call by call."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._offset = 0
+
+    def new(self) -> Iterator[Record]:
+        """Yield the records that were completed since the last call."""
+        if not self._path.exists():
+            return
+        with self._path.open("rb") as file:
+            file.seek(self._offset)
+            for line in file:
+                if not line.endswith(b"\n"):
+                    return
+                self._offset += len(line)
+                yield _DECODER.decode(line)

@@ -1,0 +1,1 @@
+"""The processes of a job, as a container or the local launcher starts them."""

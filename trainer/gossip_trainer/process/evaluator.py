@@ -1,0 +1,243 @@
+"""The evaluator: looks at the job from outside, and ends it.
+
+While workers train it reads their snapshots, tests the average and may end the job when the target
+is met. When all have finished it makes, tests and saves the final average and lets them go. It
+changes no worker's model.
+"""
+
+import math
+import os
+import random
+import signal
+import time
+from contextlib import closing
+from dataclasses import dataclass, field
+
+from torch import Tensor
+
+from gossip_api.environment import ProcessEnvironment
+from gossip_trainer.errors import RunError
+from gossip_trainer.evaluation.census import Census, CensusTaker, Reading
+from gossip_trainer.evaluation.scoring import Score, score
+from gossip_trainer.membership.roster import Endpoint
+from gossip_trainer.observability.events import (
+    Evaluation,
+    EventSink,
+    Started,
+    Stopping,
+    WorkerModel,
+)
+from gossip_trainer.process.network import Network, open_network
+from gossip_trainer.process.task import Task
+from gossip_trainer.progress.ledger import StopReason
+from gossip_trainer.replica.export import save_model
+from gossip_trainer.seeding import derive_seed
+
+POLL_SECONDS = 0.5  # how often workers are asked how they stand
+SILENT_POLL_SECONDS = 5.0  # the same for one that did not answer the last time
+UNHEARD_SECONDS = 30.0  # a worker silent for so long is not waited for at the end
+RELEASE_SECONDS = 10.0
+MODEL_FILE = "model.safetensors"
+
+
+class NoSnapshots:
+    """The evaluator publishes nothing."""
+
+    def pin(self) -> None:
+        """There is nothing to pin."""
+
+
+def run_evaluator(environment: ProcessEnvironment, task: Task, events: EventSink) -> None:
+    """Evaluate until all workers have finished; save the final average and release them."""
+    with closing(open_network(environment, task.identity, NoSnapshots())) as network:
+        host, port = network.endpoint.address
+        events.emit(Started(pid=os.getpid(), address=f"{host}:{port}"))
+        evaluator = Evaluator(environment, task, network, events)
+        signal.signal(signal.SIGINT, lambda _signal, _frame: evaluator.interrupt())
+        evaluator.watch()
+        evaluator.conclude()
+
+
+@dataclass(slots=True)
+class _Contact:
+    """What is known of one worker's answers, by the monotonic clock."""
+
+    heard: float
+    due: float
+    finished: bool = False
+
+
+@dataclass(slots=True)
+class _Contacts:
+    """The workers' answers by member."""
+
+    known: dict[str, _Contact] = field(default_factory=dict)
+
+    def due(self, workers: list[Endpoint], now: float) -> list[Endpoint]:
+        """Return who is to be asked now; forgets those that have left."""
+        names = {worker.name for worker in workers}
+        self.known = {name: contact for name, contact in self.known.items() if name in names}
+        for name in names:
+            self.known.setdefault(name, _Contact(heard=now, due=now))
+        return [worker for worker in workers if self.known[worker.name].due <= now]
+
+    def all_finished(self, now: float) -> bool:
+        """Tell whether somebody has finished and nobody else is worth waiting for."""
+        contacts = self.known.values()
+        return any(c.finished for c in contacts) and all(
+            c.finished or now - c.heard > UNHEARD_SECONDS for c in contacts
+        )
+
+
+class Evaluator:
+    """Watches one job from its first snapshot to its result."""
+
+    def __init__(
+        self, environment: ProcessEnvironment, task: Task, network: Network, events: EventSink
+    ) -> None:
+        self._task = task
+        self._network = network
+        self._events = events
+        self._output = environment.output
+        self._settings = task.job.spec.evaluation
+        stream = random.Random(  # noqa: S311 - a reproducible sample
+            derive_seed(task.job.spec.training.seed, "census", environment.incarnation)
+        )
+        self._census = CensusTaker(network.client, task.model.layout, stream)
+        self._contacts = _Contacts()
+
+    def interrupt(self) -> None:
+        """End the job for everyone."""
+        self._end(StopReason.INTERRUPTED)
+
+    def watch(self) -> None:
+        """Ask and evaluate until all workers have finished."""
+        every = self._settings.every.total_seconds()
+        next_evaluation = time.monotonic() + every
+        told = False
+        while not self._contacts.all_finished(time.monotonic()):
+            self._ask()
+            if (stop := self._network.progress.stop) is not None and not told:
+                told = True
+                samples = self._network.progress.samples
+                self._events.emit(
+                    Stopping(reason=stop.reason, by=stop.by, step=0, job_samples=samples)
+                )
+            if time.monotonic() >= next_evaluation and not told:
+                self._evaluate()
+                next_evaluation = max(next_evaluation + every, time.monotonic())
+            else:
+                time.sleep(max(0.0, min(POLL_SECONDS, next_evaluation - time.monotonic())))
+
+    def conclude(self) -> None:
+        """Make, test and save the final average, then let the workers go."""
+        evaluation = self._evaluate(final=True)
+        if evaluation is None:
+            raise RunError("no worker's final model could be read; there is no result to save")
+        self._load_mean()
+        save_model(
+            self._task.model.module,
+            self._output / MODEL_FILE,
+            {
+                "job": self._task.job.metadata.name,
+                "strategy": self._task.job.spec.strategy.type,
+                "samples": str(evaluation.job_samples),
+                "accuracy": str(evaluation.accuracy),
+            },
+        )
+        self._events.emit(evaluation)
+        self._release()
+
+    def _workers(self) -> list[Endpoint]:
+        return list(self._network.roster().workers().values())
+
+    def _ask(self) -> None:
+        now = time.monotonic()
+        asked = self._contacts.due(self._workers(), now)
+        standings = self._census.ask(asked)
+        now = time.monotonic()
+        for worker in asked:
+            contact = self._contacts.known[worker.name]
+            standing = standings.get(worker.name)
+            if standing is None:
+                contact.due = now + SILENT_POLL_SECONDS
+                continue
+            contact.heard = contact.due = now
+            contact.finished = standing.header is not None and standing.header.finished
+
+    def _evaluate(self, *, final: bool = False) -> Evaluation | None:
+        models: list[WorkerModel] = []
+
+        def visit(reading: Reading, vector: Tensor) -> None:
+            if len(models) < self._settings.workers:
+                self._task.model.load_(vector)
+                own = score(self._task.model.module, self._task.dataset)
+                models.append(
+                    WorkerModel(
+                        reading.member, reading.header.step, _finite(own.loss), own.accuracy
+                    )
+                )
+
+        workers = self._workers()
+        sample = len(workers) if final else self._settings.sample
+        census = self._census.take(workers, sample, visit)
+        if not census.readings:
+            return None
+        self._load_mean()
+        average = score(self._task.model.module, self._task.dataset)
+        evaluation = self._evaluation(census, average, tuple(models), final=final)
+        if not final:
+            self._events.emit(evaluation)
+            self._check_target(average)
+        return evaluation
+
+    def _evaluation(
+        self, census: Census, average: Score, models: tuple[WorkerModel, ...], *, final: bool
+    ) -> Evaluation:
+        progress, mean = self._network.progress, self._census.mean
+        steps = [reading.header.step for reading in census.readings]
+        distance = mean.consensus_distance
+        return Evaluation(
+            seconds=time.time() - progress.began,
+            job_samples=progress.samples,
+            epoch=self._task.meter.epoch(progress.samples),
+            averaged=len(census.readings),
+            missed=census.missed,
+            loss=_finite(average.loss),
+            accuracy=average.accuracy,
+            consensus_distance=_finite(distance),
+            relative_consensus_distance=_finite(distance / norm) if (norm := mean.norm) else None,
+            min_step=min(steps),
+            max_step=max(steps),
+            workers=models,
+            final=final,
+        )
+
+    def _load_mean(self) -> None:
+        self._census.mean.write_to_(self._task.model.vector)
+
+    def _check_target(self, average: Score) -> None:
+        target = self._task.job.spec.training.target
+        if target is None:
+            return
+        if target.metric == "accuracy":
+            met = average.accuracy >= target.value
+        else:
+            met = average.loss <= target.value
+        if met:
+            self._end(StopReason.TARGET)
+
+    def _end(self, reason: StopReason) -> None:
+        self._network.progress.end(reason, self._task.name, time.time())
+
+    def _release(self) -> None:
+        self._network.progress.release()
+        deadline = time.monotonic() + RELEASE_SECONDS
+        while (workers := self._workers()) and time.monotonic() < deadline:
+            if not self._census.ask(workers):
+                return
+            time.sleep(POLL_SECONDS / 10)
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None

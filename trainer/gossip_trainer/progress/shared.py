@@ -1,0 +1,132 @@
+"""The ledger inside one process: counted by its training thread, carried by its transport threads.
+
+Every request and every reply between two processes of the job brings one blob each way: the
+ledger, and whether the sender (only the evaluator does) releases finished workers.
+"""
+
+import threading
+from collections.abc import Callable
+
+import msgspec
+
+from gossip_api.names import Role, parse_member_name
+from gossip_trainer.errors import ProgressError
+from gossip_trainer.progress.ledger import Ledger, LedgerRecord, Stop, StopReason, Tally
+
+NEVER_HEARD = float("-inf")
+
+
+class _Blob(msgspec.Struct, frozen=True, array_like=True):
+    ledger: LedgerRecord
+    released: bool = False
+
+
+_ENCODER = msgspec.msgpack.Encoder()
+_DECODER = msgspec.msgpack.Decoder(_Blob)
+
+
+class JobProgress:
+    """A process's own count and what it has heard of everybody else's; safe to share by threads.
+
+    Args:
+        clock: monotonic seconds, to tell how long ago the evaluator was heard.
+
+    Attributes:
+        evaluator_heard: when the evaluator was last heard, by `clock`.
+
+    """
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        # Re-entrant: a signal handler may end the job while its own thread holds the lock.
+        self._lock = threading.RLock()
+        self._ledger = Ledger()
+        self._own: tuple[int, int, int] | None = None  # rank, incarnation, started
+        self._own_samples = 0
+        self._others = 0
+        self._released = False
+        self.evaluator_heard = NEVER_HEARD
+
+    def begin(self, rank: int, incarnation: int, at: float) -> None:
+        """Open this process's tally, carrying what is known of its rank's earlier processes.
+
+        `at` is in seconds since the epoch and tells two processes of one incarnation apart.
+        """
+        started = int(at * 1e9)
+        with self._lock:
+            self._own = (rank, incarnation, started)
+            self._ledger.began = min(self._ledger.began, at)
+            self._ledger.add_tally(rank, Tally(incarnation, started, 0, 0))
+            self._recount()
+
+    def count(self, samples: int) -> None:
+        """Add samples to the own tally; called by the training thread alone."""
+        self._own_samples += samples
+
+    @property
+    def samples(self) -> int:
+        """Samples of the whole job, as far as known."""
+        return self._others + self._own_samples
+
+    @property
+    def own_samples(self) -> int:
+        """Samples of this process."""
+        return self._own_samples
+
+    @property
+    def began(self) -> float:
+        """When the first worker known of began, seconds since the epoch; infinite before."""
+        return self._ledger.began
+
+    @property
+    def stop(self) -> Stop | None:
+        """Set once the job is to end."""
+        return self._ledger.stop
+
+    @property
+    def released(self) -> bool:
+        """Whether the evaluator has told finished workers to go."""
+        return self._released
+
+    def end(self, reason: StopReason, by: str, at: float) -> None:
+        """Record that the job ends, for everyone to hear."""
+        with self._lock:
+            self._ledger.end(Stop(at, by, reason))
+
+    def release(self) -> None:
+        """Tell everyone from now on that finished workers may go."""
+        self._released = True
+
+    def send(self) -> bytes:
+        """Return what the other side of an exchange should know."""
+        with self._lock:
+            self._write_own()
+            return _ENCODER.encode(_Blob(self._ledger.record(), self._released))
+
+    def receive(self, member: str, blob: bytes) -> None:
+        """Take in what `member` knows; raises ProgressError on anything malformed."""
+        try:
+            heard = _DECODER.decode(blob)
+            role = parse_member_name(member).role
+        except (msgspec.DecodeError, ValueError) as error:
+            raise ProgressError(f"{member!r} sent counters that make no sense: {error}") from error
+        with self._lock:
+            self._ledger.merge(heard.ledger)
+            self._recount()
+        if role is Role.EVALUATOR:
+            self.evaluator_heard = self._clock()
+            self._released = self._released or heard.released
+
+    def _write_own(self) -> None:
+        if self._own is not None:
+            rank, incarnation, started = self._own
+            self._ledger.add_tally(rank, Tally(incarnation, started, 0, self._own_samples))
+
+    def _recount(self) -> None:
+        # `samples` is read at every step, without the lock: others' part is summed up only here.
+        own = 0
+        if self._own is not None:
+            rank, incarnation, started = self._own
+            tally = self._ledger.tallies[rank]
+            own = tally.own if tally.key == (incarnation, started) else 0
+        self._others = self._ledger.samples - own

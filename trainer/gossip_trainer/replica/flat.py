@@ -1,0 +1,64 @@
+"""A module whose parameters, float buffers and gradients live in two flat vectors.
+
+One flat vector means one optimizer kernel per step, one copy to publish and one pass to mix; the
+module keeps working on its own tensors, which are views.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from gossip_trainer.algorithms.iterate import Iterate, LookAhead
+from gossip_trainer.replica.layout import Layout, exchanged_tensors, layout_of
+
+
+class FlatModel:
+    """Moves a module's tensors into flat vectors and keeps both views of them.
+
+    Attributes:
+        module: the module; its parameters, float buffers and gradients are views from now on.
+        layout: where each tensor lies.
+        vector: parameters and float buffers, shape (layout.size,).
+        parameter: the leading `layout.num_parameters` values as the one parameter the optimizer
+            moves; its `grad` is the flat gradient. Clear it with `parameter.grad.zero_()`: setting
+            the gradients to None would cut the views.
+
+    """
+
+    def __init__(self, module: nn.Module) -> None:
+        self.module = module
+        self.layout: Layout = layout_of(module)
+        layout = self.layout
+        device = next(module.parameters()).device
+        self.vector = torch.zeros(layout.size, dtype=layout.dtype, device=device)
+        self.gradient = torch.zeros(layout.num_parameters, dtype=layout.dtype, device=device)
+        trainable, others = exchanged_tensors(module)
+        tensors = trainable | others
+        for entry in layout.entries:
+            home = entry.of(self.vector)
+            home.copy_(tensors[entry.name].detach())
+            tensors[entry.name].data = home
+        for entry in layout.trainable:
+            trainable[entry.name].grad = entry.of(self.gradient)
+        self.parameter = nn.Parameter(self.vector[: layout.num_parameters])
+        self.parameter.grad = self.gradient
+
+    def load_(self, vector: Tensor) -> None:
+        """Overwrite parameters and float buffers with `vector`, shape (layout.size,)."""
+        with torch.no_grad():
+            self.vector.copy_(vector)
+
+
+def iterate_of(model: FlatModel, optimizer: Optimizer) -> Iterate:
+    """Return the point x that peers exchange, given what the optimizer has done so far.
+
+    For SGD with Nesterov momentum torch keeps theta = x - momentum * lr * buffer; `optimizer` must
+    hold the model's flat parameter. Every other optimizer moves x itself.
+    """
+    group = optimizer.param_groups[0]
+    if not group.get("nesterov", False):
+        return Iterate(model.vector)
+    buffer = optimizer.state.get(model.parameter, {}).get("momentum_buffer")
+    if buffer is None:
+        return Iterate(model.vector)
+    return Iterate(model.vector, LookAhead(buffer, group["momentum"] * group["lr"]))

@@ -1,0 +1,114 @@
+"""Where each tensor of a model lies in its flat vector.
+
+Trainable parameters come first, then everything else that is exchanged: frozen parameters and
+float buffers such as batch-norm statistics. Integer buffers (`num_batches_tracked`) stay local.
+Every tensor starts on a 64-byte boundary, so that vectorised kernels treat a tensor inside the
+vector exactly like one of its own; the gaps stay zero and take part in every exchange as zeros.
+"""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import prod
+
+import torch
+from torch import Tensor, nn
+
+from gossip_trainer.errors import ModelError
+
+ALIGNMENT = 64  # bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One tensor of the model: its name, shape and place in the flat vector."""
+
+    name: str
+    shape: tuple[int, ...]
+    offset: int  # in elements
+
+    @property
+    def numel(self) -> int:
+        """Number of elements."""
+        return prod(self.shape)
+
+    def of(self, vector: Tensor) -> Tensor:
+        """Return this tensor's view of a flat vector."""
+        return vector[self.offset : self.offset + self.numel].view(self.shape)
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """All tensors of one model; equal layouts have equal digests."""
+
+    trainable: tuple[Entry, ...]
+    others: tuple[Entry, ...]
+    num_parameters: int  # the leading part, gaps included, that the optimizer moves
+    size: int  # of the whole vector, in elements
+    dtype: torch.dtype
+
+    @property
+    def entries(self) -> tuple[Entry, ...]:
+        """Every tensor, in the order of the vector."""
+        return self.trainable + self.others
+
+    @property
+    def num_bytes(self) -> int:
+        """Size of the whole vector in bytes."""
+        return self.size * self.dtype.itemsize
+
+    def digest(self) -> str:
+        """Return a SHA-256 over names, shapes, places and the dtype; peers must agree on it."""
+        lines = [f"{self.dtype} {self.num_parameters} {self.size}"]
+        lines += [f"{e.name} {list(e.shape)} {e.offset}" for e in self.entries]
+        return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+    def tensors(self, vector: Tensor) -> Iterator[tuple[str, Tensor]]:
+        """Yield every tensor's name and its view of `vector`."""
+        for entry in self.entries:
+            yield entry.name, entry.of(vector)
+
+
+def layout_of(module: nn.Module) -> Layout:
+    """Return the layout of a module.
+
+    Raises:
+        ModelError: the module has no trainable parameter, or its tensors differ in dtype.
+
+    """
+    trainable, others = exchanged_tensors(module)
+    if not trainable:
+        raise ModelError(f"{type(module).__name__} has no trainable parameter; nothing to train")
+    dtype = next(iter(trainable.values())).dtype
+    for name, tensor in (trainable | others).items():
+        if tensor.dtype != dtype:
+            raise ModelError(
+                f"{type(module).__name__}.{name} has dtype {tensor.dtype}, the first parameter has "
+                f"{dtype}; all parameters and float buffers must share one dtype"
+            )
+    step = ALIGNMENT // dtype.itemsize
+    first, num_parameters = _place(trainable, 0, step)
+    rest, size = _place(others, num_parameters, step)
+    return Layout(first, rest, num_parameters, size, dtype)
+
+
+def exchanged_tensors(module: nn.Module) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """Return the trainable parameters, and the frozen ones with all persistent float buffers."""
+    parameters = dict(module.named_parameters())
+    persistent = module.state_dict(keep_vars=True).keys()
+    buffers = {
+        name: buffer
+        for name, buffer in module.named_buffers()
+        if buffer.is_floating_point() and name in persistent
+    }
+    trainable: dict[str, Tensor] = {n: p for n, p in parameters.items() if p.requires_grad}
+    frozen: dict[str, Tensor] = {n: p for n, p in parameters.items() if not p.requires_grad}
+    return trainable, frozen | buffers
+
+
+def _place(tensors: dict[str, Tensor], start: int, step: int) -> tuple[tuple[Entry, ...], int]:
+    entries: list[Entry] = []
+    for name, tensor in tensors.items():
+        entries.append(Entry(name, tuple(tensor.shape), start))
+        start += -(-tensor.numel() // step) * step
+    return tuple(entries), start

@@ -1,0 +1,97 @@
+"""The published snapshots of one worker: complete, of one step each, and never waited for.
+
+A few buffers rotate. The training thread writes into one that nobody reads and then makes it the
+newest; readers pin the newest and release it when they are done. If every other buffer is pinned
+the step is not published: the trainer goes on, and the caller counts it. With three buffers that
+takes two readers that hang on to two different steps.
+"""
+
+import threading
+
+import torch
+from torch import Tensor
+
+from gossip_trainer.algorithms.iterate import Iterate
+from gossip_trainer.replica.layout import Layout
+from gossip_trainer.replica.memory import memory_of
+from gossip_trainer.transport.chunks import ChunkDigests
+from gossip_trainer.transport.wire import SnapshotHeader
+
+NUM_BUFFERS = 3
+
+
+class _Buffer:
+    """One of the rotating buffers."""
+
+    def __init__(self, layout: Layout) -> None:
+        self.vector: Tensor = torch.zeros(layout.size, dtype=layout.dtype)
+        self.memory = memory_of(self.vector).toreadonly()
+        self.digests = ChunkDigests(layout.num_bytes)
+        self.header = SnapshotHeader(step=0, samples=0)
+        self.readers = 0
+
+
+class Pin:
+    """A reader's hold on one snapshot, which stays as it is until the release."""
+
+    __slots__ = ("_buffer", "_lock")
+
+    def __init__(self, buffer: _Buffer, lock: threading.Lock) -> None:
+        self._buffer = buffer
+        self._lock = lock
+
+    @property
+    def header(self) -> SnapshotHeader:
+        """What was published with it."""
+        return self._buffer.header
+
+    @property
+    def memory(self) -> memoryview:
+        """Its bytes, read-only."""
+        return self._buffer.memory
+
+    @property
+    def vector(self) -> Tensor:
+        """The same as a vector, shape (layout.size,); not to be written to."""
+        return self._buffer.vector
+
+    @property
+    def digests(self) -> ChunkDigests:
+        """Its digests, made when first asked for."""
+        return self._buffer.digests
+
+    def release(self) -> None:
+        """Let go; once."""
+        with self._lock:
+            self._buffer.readers -= 1
+
+
+class Snapshots:
+    """Rotating buffers between one training thread and any number of readers."""
+
+    def __init__(self, layout: Layout, *, num_buffers: int = NUM_BUFFERS) -> None:
+        self._buffers = [_Buffer(layout) for _ in range(num_buffers)]
+        self._newest: _Buffer | None = None
+        self._lock = threading.Lock()
+
+    def publish(self, x: Iterate, header: SnapshotHeader) -> bool:
+        """Make x the newest snapshot; return False, without waiting, if no buffer is free."""
+        with self._lock:
+            free = next((b for b in self._buffers if not b.readers and b is not self._newest), None)
+        if free is None:
+            return False
+        # Nobody can reach this buffer now: it is neither pinned nor the newest.
+        x.write_to_(free.vector)
+        free.digests.reset()
+        free.header = header
+        with self._lock:
+            self._newest = free
+        return True
+
+    def pin(self) -> Pin | None:
+        """Hold the newest snapshot; None before the first was published."""
+        with self._lock:
+            if self._newest is None:
+                return None
+            self._newest.readers += 1
+            return Pin(self._newest, self._lock)

@@ -1,0 +1,40 @@
+"""How much of its budget a run has used, and how long the rest will take. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from gossip_trainer.progress.budget import BudgetMeter, Done
+
+if TYPE_CHECKING:
+    from gossip_api.training import Budget
+    from gossip_trainer.report.history import History
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """Where a run stands.
+
+    Attributes:
+        seconds: since the first worker began to train.
+        fraction: of the budget, in [0, 1].
+        seconds_left: at the average speed so far; None as long as there is none.
+
+    """
+
+    seconds: float
+    fraction: float
+    seconds_left: float | None
+
+
+def pace(history: History, budget: Budget) -> Pace | None:
+    """Return where the run stands at its newest record; None before the training has begun."""
+    if history.began_at is None or history.last_time is None:
+        return None
+    seconds = max(0.0, history.seconds_at(history.last_time))
+    meter = BudgetMeter(budget, epoch_samples=history.epoch_samples or 0, steps_samples=0)
+    alive = [worker.steps for worker in history.workers.values() if not worker.is_lost]
+    done = Done(samples=history.job_samples, seconds=seconds, steps=min(alive, default=0))
+    fraction = meter.fraction(done)
+    return Pace(seconds, fraction, seconds * (1 - fraction) / fraction if fraction > 0 else None)

@@ -1,0 +1,115 @@
+"""The exchange thread: carries out fetches, one at a time, beside the training thread.
+
+The training thread begins a fetch and collects its outcome at a later step boundary, or waits for
+it when the strategy says so. One receive buffer is enough: what arrived is mixed in before the next
+fetch begins. A peer that is dead, stopped or slow costs the fetch from it and nothing else.
+"""
+
+import threading
+from dataclasses import dataclass
+from queue import Empty, SimpleQueue
+from typing import Protocol
+
+from torch import Tensor
+
+from gossip_trainer.algorithms.effects import Fetch, Message
+from gossip_trainer.membership.roster import Endpoint
+from gossip_trainer.replica.memory import memory_of
+from gossip_trainer.transport.errors import TransportError
+from gossip_trainer.transport.wire import SnapshotHeader
+
+
+class Puller(Protocol):
+    """The transport's client side."""
+
+    def pull(
+        self, address: tuple[str, int], into: memoryview, *, expect: str | None
+    ) -> SnapshotHeader:
+        """Receive the newest snapshot of the member `expect` into `into`."""
+        ...
+
+    def abort(self) -> None:
+        """Make a pull under way fail at once."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """A fetch brought a snapshot; the message's vector is valid until the next fetch begins."""
+
+    fetch: Fetch
+    peer: str
+    message: Message
+    finished: bool  # the peer will not change its model any more
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """A fetch brought nothing."""
+
+    fetch: Fetch
+    peer: str
+    reason: str
+
+
+Outcome = Arrived | Lost
+
+
+class Exchange:
+    """Runs fetches in a thread of its own.
+
+    Args:
+        puller: the transport's client.
+        buffer: where snapshots are received, a CPU vector of the model's size.
+
+    Attributes:
+        busy: whether a fetch is under way or its outcome not yet collected.
+
+    """
+
+    def __init__(self, puller: Puller, buffer: Tensor) -> None:
+        self._puller = puller
+        self._buffer = buffer
+        self._memory = memory_of(buffer)
+        self._requests: SimpleQueue[tuple[Fetch, Endpoint] | None] = SimpleQueue()
+        self._outcomes: SimpleQueue[Outcome] = SimpleQueue()
+        self.busy = False
+        self._thread = threading.Thread(target=self._serve, name="exchange", daemon=True)
+        self._thread.start()
+
+    def begin(self, fetch: Fetch, peer: Endpoint) -> None:
+        """Begin a fetch; the one before must have been collected."""
+        assert not self.busy
+        self.busy = True
+        self._requests.put((fetch, peer))
+
+    def collect(self, wait_seconds: float = 0.0) -> Outcome | None:
+        """Return the outcome of the fetch under way, or None if there is none in time."""
+        if not self.busy:
+            return None
+        try:
+            if wait_seconds > 0.0:
+                outcome = self._outcomes.get(timeout=wait_seconds)
+            else:
+                outcome = self._outcomes.get_nowait()
+        except Empty:
+            return None
+        self.busy = False
+        return outcome
+
+    def close(self) -> None:
+        """End the thread; a fetch under way is aborted."""
+        self._requests.put(None)
+        self._puller.abort()
+        self._thread.join(timeout=5.0)
+
+    def _serve(self) -> None:
+        while (request := self._requests.get()) is not None:
+            self._outcomes.put(self._carry_out(*request))
+
+    def _carry_out(self, fetch: Fetch, peer: Endpoint) -> Outcome:
+        try:
+            header = self._puller.pull(peer.address, self._memory, expect=peer.name)
+        except TransportError as error:
+            return Lost(fetch, peer.name, str(error))
+        return Arrived(fetch, peer.name, Message(self._buffer, header.step), header.finished)

@@ -1,0 +1,54 @@
+"""The built-in training loop."""
+
+from collections.abc import Callable, Iterator
+
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+from torch.optim import Optimizer
+
+from gossip_api.training import Training
+from gossip_trainer.data.dataset import Dataset
+from gossip_trainer.replica.flat import FlatModel
+from gossip_trainer.training.boundary import StepBoundary
+from gossip_trainer.training.schedules import learning_rate
+
+
+def train(
+    model: FlatModel,
+    optimizer: Optimizer,
+    dataset: Dataset,
+    batches: Iterator[Tensor],
+    boundary: StepBoundary,
+    *,
+    rate: Callable[[float], float],
+) -> None:
+    """Train until the boundary says that it is enough.
+
+    Args:
+        model: the model; its gradient is cleared here, never set to None.
+        optimizer: holds the model's flat parameter.
+        dataset: gives the examples of an index batch.
+        batches: an endless stream of index batches, each int64 of shape (batch_size,).
+        boundary: told when a gradient is ready and when a step is done.
+        rate: from the job-wide epoch to the learning rate.
+
+    """
+    module, group = model.module, optimizer.param_groups[0]
+    module.train()
+    for indices in batches:
+        group["lr"] = rate(boundary.epoch)
+        inputs, targets = dataset.train_batch(indices)
+        model.gradient.zero_()
+        loss = cross_entropy(module(inputs), targets)
+        loss.backward()  # type: ignore[no-untyped-call]
+        boundary.gradient_ready(samples=len(targets))
+        optimizer.step()
+        if not boundary.step_done(loss.item()):
+            return
+
+
+def rate_of(training: Training, total_epochs: float | None) -> Callable[[float], float]:
+    """Return the job's learning rate as a function of the job-wide epoch."""
+    return lambda epoch: learning_rate(
+        training.optimizer, training.schedule, epoch, total_epochs=total_epochs
+    )

@@ -1,0 +1,1 @@
+"""Moving one worker's newest published snapshot to a peer, over TCP sockets in threads."""

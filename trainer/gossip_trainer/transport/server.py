@@ -1,0 +1,147 @@
+"""Answers peers' pulls from the newest published snapshot, one thread per connection.
+
+It knows neither tensors nor training: a source pins snapshots, a courier takes and gives facts.
+"""
+
+import logging
+import selectors
+import socket
+import threading
+import time
+from contextlib import suppress
+from typing import Final
+
+from gossip_trainer.errors import GossipTrainerError
+from gossip_trainer.transport.connection import Address
+from gossip_trainer.transport.errors import PeerLost
+from gossip_trainer.transport.identity import Identity
+from gossip_trainer.transport.limits import Limits
+from gossip_trainer.transport.security import Credentials
+from gossip_trainer.transport.session import Session
+from gossip_trainer.transport.snapshots import Courier, SnapshotSource
+from gossip_trainer.transport.stream import Line, open_stream
+from gossip_trainer.transport.wire import Crowded, Kind, encode
+
+log: Final = logging.getLogger(__name__)
+
+
+class PeerServer:
+    """Listens until closed; a slow, silent or hostile peer costs its own connection only."""
+
+    def __init__(
+        self,
+        listener: socket.socket,
+        identity: Identity,
+        source: SnapshotSource,
+        courier: Courier,
+        *,
+        tls: Credentials | None = None,
+        limits: Limits | None = None,
+    ) -> None:
+        """Take over `listener`, a bound and listening TCP socket."""
+        self._listener = listener
+        self._identity = identity
+        self._source = source
+        self._courier = courier
+        self._tls = tls
+        self._limits = limits or Limits()
+        self._guard = threading.Lock()
+        self._sessions: dict[Session, threading.Thread] = {}
+        self._bell, self._rope = socket.socketpair()
+        self._acceptor = threading.Thread(target=self._accept, name="serve", daemon=True)
+
+    @property
+    def address(self) -> Address:
+        """Host and port it listens on."""
+        host, port = self._listener.getsockname()[:2]
+        return host, port
+
+    def start(self) -> None:
+        """Begin to accept connections."""
+        self._acceptor.start()
+
+    def close(self, deadline: float = 2.0) -> None:
+        """Stop accepting, let answers under way end within `deadline` seconds, cut the rest."""
+        end = time.monotonic() + deadline
+        self._rope.close()
+        if self._acceptor.is_alive():
+            self._acceptor.join()
+        self._listener.close()
+        self._bell.close()
+        with self._guard:
+            sessions = list(self._sessions.items())
+        for session, _ in sessions:
+            session.is_last = True
+            if session.silent_since is not None:
+                session.line.cut()
+        for session, thread in sessions:
+            thread.join(max(0.0, end - time.monotonic()))
+            session.line.cut()
+        for _, thread in sessions:
+            thread.join(self._limits.window_seconds)
+
+    def _accept(self) -> None:
+        self._listener.setblocking(False)
+        with selectors.DefaultSelector() as ready:
+            ready.register(self._listener, selectors.EVENT_READ)
+            ready.register(self._bell, selectors.EVENT_READ)
+            while self._bell not in {key.fileobj for key, _ in ready.select()}:
+                try:
+                    sock, where = self._listener.accept()
+                except BlockingIOError:
+                    continue  # whoever knocked is gone again
+                except OSError as error:
+                    log.warning("cannot accept a connection: %s", error)
+                    self._make_room()  # out of file descriptors, most likely
+                    continue
+                self._admit(sock, f"{where[0]}:{where[1]}")
+
+    def _admit(self, sock: socket.socket, peer: str) -> None:
+        if len(self._sessions) >= self._limits.max_connections and not self._make_room():
+            self._turn_away(sock)
+            return
+        line = Line()
+        line.hold(sock)
+        session = Session(line, self._identity, self._source, self._courier, self._limits)
+        thread = threading.Thread(
+            target=self._serve, args=(session, sock, peer), name=f"serve {peer}", daemon=True
+        )
+        with self._guard:
+            self._sessions[session] = thread
+        thread.start()
+
+    def _make_room(self) -> bool:
+        """Cut the connection that has been silent the longest; return whether there was one."""
+        with self._guard:
+            silent = [
+                (session.silent_since, session)
+                for session in self._sessions
+                if session.silent_since is not None
+            ]
+            if not silent:
+                return False
+            _, session = min(silent, key=lambda pair: pair[0])
+            del self._sessions[session]
+        session.line.cut()
+        return True
+
+    def _turn_away(self, sock: socket.socket) -> None:
+        with sock, suppress(OSError):  # a newcomer that is gone already needs no answer
+            if self._tls is None:
+                sock.setblocking(False)
+                sock.send(encode(Kind.BUSY, Crowded(connections=self._limits.max_connections)))
+
+    def _serve(self, session: Session, sock: socket.socket, peer: str) -> None:
+        try:
+            stream = open_stream(
+                session.line, sock, peer, self._limits, tls=self._tls, server_side=True
+            )
+            session.run(stream)
+        except PeerLost as error:
+            log.debug("%s, %s: %s", session.member, peer, error)
+        except GossipTrainerError as error:
+            log.warning("%s, %s: %s", session.member, peer, error)
+        finally:
+            session.line.close()
+            with self._guard:
+                self._sessions.pop(session, None)
