@@ -52,7 +52,7 @@ arch: $(VENV)/.dev ## Check that imports follow the architecture
 generate: $(VENV)/.dev ## Write everything that is generated: the CRD and the reference pages
 	$(BIN)/python -m gossip_api.crd > manifests/crd/gossiptrainingjobs.yaml
 	$(BIN)/python -m gossip_api.reference > docs/job-reference.md
-	$(BIN)/python -m gossip_trainer.observability.reference > docs/event-log.md
+	$(BIN)/python -m gossip_trainer.report.reference > docs/event-log.md
 
 .PHONY: generated
 generated: generate ## Fail if something generated is not up to date

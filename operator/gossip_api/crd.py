@@ -102,8 +102,21 @@ def _root_schema() -> Schema:
             "kind": {"type": "string"},
             "metadata": {"type": "object"},
             "spec": structural_schema(JobSpec),
-            "status": structural_schema(JobStatus),
+            "status": _without_defaults(structural_schema(JobStatus)),
         },
+    }
+
+
+def _without_defaults(schema: Schema) -> Schema:
+    """Remove every default, so that the API server adds nothing to what the operator wrote."""
+    return {
+        key: {name: _without_defaults(part) for name, part in value.items()}
+        if key == "properties"
+        else _without_defaults(value)
+        if key == "items"
+        else value
+        for key, value in schema.items()
+        if key != "default"
     }
 
 

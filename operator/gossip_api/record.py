@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, Self, cast, get_args
 
 from pydantic import (
@@ -20,6 +21,8 @@ from pydantic import (
 )
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
+
+from gossip_api.duration import format_duration
 
 if TYPE_CHECKING:
     from pydantic.json_schema import JsonSchemaValue
@@ -39,7 +42,11 @@ class Rule:
     holds: Callable[[Any], bool]
     """Whether the rule holds, given the record."""
     cel: str
-    """The same in CEL (https://kubernetes.io/docs/reference/using-api/cel/), as `self`."""
+    """The same in CEL (https://kubernetes.io/docs/reference/using-api/cel/), of `self`.
+
+    It must ask with `has` for every field that is not required, even for one with a default: the
+    API server checks the rules of a record with the default `{}` before it fills that in.
+    """
 
 
 class Record(BaseModel):
@@ -98,8 +105,12 @@ class Record(BaseModel):
     def __get_pydantic_json_schema__(
         cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> JsonSchemaValue:
-        """Add the rules to the schema, where the API server looks for them."""
+        """Add the rules to the schema, and spell the defaults as in documents."""
         schema = handler.resolve_ref_schema(handler(core_schema))
+        for name, field in cls.model_fields.items():
+            if isinstance(field.default, timedelta):  # pydantic would write it in ISO 8601
+                default = format_duration(field.default)
+                schema["properties"][field.alias or name]["default"] = default
         if rules := cls.all_rules():
             schema["x-kubernetes-validations"] = [
                 {"rule": rule.cel, "message": rule.message}

@@ -92,7 +92,8 @@ class Schedule(TaggedRecord):
             field="milestones",
             message="is required for name step: the epochs at which the learning rate drops",
             holds=lambda schedule: schedule.name != "step" or len(schedule.milestones) > 0,
-            cel="self.name != 'step' || (has(self.milestones) && size(self.milestones) > 0)",
+            cel="!has(self.name) || self.name != 'step' "
+            "|| (has(self.milestones) && size(self.milestones) > 0)",
         ),
         Rule(
             field="milestones",

@@ -15,7 +15,8 @@ class Workers(Record):
             field="minReplicas",
             message="must not be larger than replicas",
             holds=lambda workers: workers.min_replicas <= workers.replicas,
-            cel="self.minReplicas <= self.replicas",
+            cel="!has(self.minReplicas) || !has(self.replicas) "
+            "|| self.minReplicas <= self.replicas",
         ),
     )
 

@@ -7,6 +7,8 @@ interleaved, so that a machine that gets slower gets slower for all of them.
 Run: python tests/bench/bench_pull.py [--rounds 5] [--pulls 20]
 """
 
+# ruff: noqa: T201 - a script that prints tables
+
 import argparse
 import multiprocessing as mp
 import os
@@ -158,9 +160,7 @@ def pullers(
     credentials = load_credentials(folder)
 
     def ours(way: str, tls: bool) -> Callable[[], object]:
-        client = PeerClient(
-            identity(1, into.nbytes), Quiet(), tls=credentials if tls else None
-        )
+        client = PeerClient(identity(1, into.nbytes), Quiet(), tls=credentials if tls else None)
         return lambda: client.pull(("127.0.0.1", ports[way]), into, expect="worker-0-0")
 
     return {
@@ -194,9 +194,7 @@ def measure(num_floats: int, rounds: int, pulls: int, folder: Path) -> dict[str,
             for _ in range(pulls):
                 pull()
             wall = time.perf_counter() - start
-            cost = Cost(
-                wall / pulls, (cpu_seconds() - own) / pulls, (server_cpu() - other) / pulls
-            )
+            cost = Cost(wall / pulls, (cpu_seconds() - own) / pulls, (server_cpu() - other) / pulls)
             if not (target == content(num_floats)).all():
                 raise SystemExit(f"{way}: what arrived is not what was sent")
             if number:
@@ -242,15 +240,19 @@ def report_large(costs: dict[str, list[Cost]], num_bytes: int) -> float:
     """Print a table; return the ratio of a plain pull's rate to the bare loop's."""
     size = num_bytes / 1e9
     bare = median(costs["bare"], lambda cost: cost.wall)
-    print(f"{'way':<20} {'GB/s':>6} {'min':>6} {'max':>6} {'/ bare':>7} {'CPU-s/GB':>9} "
-          f"{'client':>7} {'server':>7}")
+    print(
+        f"{'way':<20} {'GB/s':>6} {'min':>6} {'max':>6} {'/ bare':>7} {'CPU-s/GB':>9} "
+        f"{'client':>7} {'server':>7}"
+    )
     for way, rounds in costs.items():
         rates = [size / cost.wall for cost in rounds]
         client = median(rounds, lambda cost: cost.client_cpu) / size
         server = median(rounds, lambda cost: cost.server_cpu) / size
         ratio = bare / median(rounds, lambda cost: cost.wall)
-        print(f"{way:<20} {statistics.median(rates):6.2f} {min(rates):6.2f} {max(rates):6.2f} "
-              f"{ratio:7.2f} {client + server:9.3f} {client:7.3f} {server:7.3f}")
+        print(
+            f"{way:<20} {statistics.median(rates):6.2f} {min(rates):6.2f} {max(rates):6.2f} "
+            f"{ratio:7.2f} {client + server:9.3f} {client:7.3f} {server:7.3f}"
+        )
     return bare / median(costs["pull"], lambda cost: cost.wall)
 
 
@@ -268,8 +270,10 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--pulls", type=int, default=20)
     arguments = parser.parse_args()
-    print(f"{os.cpu_count()} CPUs, load {os.getloadavg()[0]:.1f}, {ssl.OPENSSL_VERSION}, "
-          f"{arguments.rounds} interleaved rounds, medians")
+    print(
+        f"{os.cpu_count()} CPUs, load {os.getloadavg()[0]:.1f}, {ssl.OPENSSL_VERSION}, "
+        f"{arguments.rounds} interleaved rounds, medians"
+    )
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         make_certificate(folder)

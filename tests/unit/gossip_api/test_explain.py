@@ -34,7 +34,7 @@ def problem(old, new):
             "{type: Gossip}",
             "{type: Gossip, gossip: {period: 0}}",
             (
-                "job.yaml:5:44: spec.strategy.gossip.period: got 0; must be at least 1 "
+                "job.yaml:5:45: spec.strategy.gossip.period: got 0; must be at least 1 "
                 "(an exchange happens every `period` steps)"
             ),
         ),
@@ -42,7 +42,7 @@ def problem(old, new):
             "{type: Gossip}",
             "{type: Gossip, gossip: {period: 1.5}}",
             (
-                "job.yaml:5:44: spec.strategy.gossip.period: got 1.5; must be a whole number "
+                "job.yaml:5:45: spec.strategy.gossip.period: got 1.5; must be a whole number "
                 "(an exchange happens every `period` steps)"
             ),
         ),
@@ -79,8 +79,8 @@ def problem(old, new):
             "{epochs: 1}",
             "[1]",
             (
-                "job.yaml:10:13: spec.training.budget: got [1]; must be a mapping of keys to values "
-                "(how much to train)"
+                "job.yaml:10:13: spec.training.budget: got [1]; must be a mapping of keys "
+                "to values (how much to train)"
             ),
         ),
         (
@@ -95,7 +95,7 @@ def problem(old, new):
             "{name: a}",
             "{name: a, labels: {b: 1}}",
             (
-                "job.yaml:3:31: metadata.labels.b: got 1; must be text; quote it "
+                "job.yaml:3:33: metadata.labels.b: got 1; must be text; quote it "
                 "(labels, for selecting jobs)"
             ),
         ),
@@ -103,7 +103,7 @@ def problem(old, new):
             "sgd, learningRate: 0.1",
             "sgd, learningRate: '0.1'",
             (
-                "job.yaml:9:43: spec.training.optimizer.learningRate: got '0.1'; must be a number "
+                "job.yaml:9:42: spec.training.optimizer.learningRate: got '0.1'; must be a number "
                 "(the learning rate before the schedule changes it)"
             ),
         ),
@@ -111,7 +111,7 @@ def problem(old, new):
             "sgd, learningRate: 0.1",
             "adam, learningRate: 0.1, betas: [0.9]",
             (
-                "job.yaml:9:56: spec.training.optimizer.betas.1: is required "
+                "job.yaml:9:48: spec.training.optimizer.betas.1: is required "
                 "(decay rates of the two moments of adam and adamw)"
             ),
         ),
@@ -119,14 +119,14 @@ def problem(old, new):
             "sgd, learningRate: 0.1",
             "adam, learningRate: 0.1, betas: [0.9, 1]",
             (
-                "job.yaml:9:62: spec.training.optimizer.betas.1: got 1; must be below 1 "
+                "job.yaml:9:61: spec.training.optimizer.betas.1: got 1; must be below 1 "
                 "(decay rates of the two moments of adam and adamw)"
             ),
         ),
         (
             "sgd, learningRate: 0.1",
             "sgd, learningRate: 0.1, nesterov: true",
-            "job.yaml:9:58: spec.training.optimizer.nesterov: needs a momentum above 0",
+            "job.yaml:9:57: spec.training.optimizer.nesterov: needs a momentum above 0",
         ),
         (
             "{epochs: 1}",
@@ -149,7 +149,8 @@ def problem(old, new):
             "status: {}\nspec:\n  evaluation: {every: 60}",
             (
                 "job.yaml:6:23: spec.evaluation.every: got 60; "
-                "must be a duration such as 500ms, 60s, 5m, 1h30m or 2d (time between two evaluations)"
+                "must be a duration such as 500ms, 60s, 5m, 1h30m or 2d "
+                "(time between two evaluations)"
             ),
         ),
     ],

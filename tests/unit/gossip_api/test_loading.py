@@ -65,8 +65,8 @@ def test_all_problems_are_said_at_once_in_the_order_of_the_file():
     assert [message.split(": ")[:2] for message in found] == [
         ["job.yaml:3:1", "metadata.name"],
         ["job.yaml:3:12", "metadata.nmae"],
-        ["job.yaml:5:44", "spec.strategy.gossip.period"],
-        ["job.yaml:5:61", "spec.strategy.gossip.mixingWeight"],
+        ["job.yaml:5:45", "spec.strategy.gossip.period"],
+        ["job.yaml:5:62", "spec.strategy.gossip.mixingWeight"],
         ["job.yaml:7:24", "spec.training.model.name"],
         ["job.yaml:10:13", "spec.training.budget"],
         ["job.yaml:10:22", "spec.training.budget.epochs"],

@@ -33,6 +33,7 @@ from gossip_trainer.observability.events import (
 )
 
 POLL_SECONDS = 0.25
+CONCLUDE_SECONDS = 15.0  # how long workers may take to leave after the evaluator has left
 INTERRUPT_SECONDS = 30.0  # how long an interrupted run may take to end well
 MAX_REPLACEMENTS = 6  # of one rank
 EXIT_USER_ERROR = 64
@@ -109,6 +110,7 @@ class _Run:
     children: list[Child] = field(default_factory=list)
     uid: str = field(default_factory=lambda: str(uuid.uuid4()))
     stopping: bool = False  # nobody is replaced any more
+    concluded_at: float | None = None  # when the evaluator left with the result
     interrupts: int = 0
     interrupted_at: float = 0.0
     failures: dict[str, Failed] = field(default_factory=dict)
@@ -151,12 +153,19 @@ class _Run:
         if self.interrupts and time.monotonic() - self.interrupted_at > INTERRUPT_SECONDS:
             return RunOutcome("interrupted", "the processes did not end in time and were killed")
         ended = [child for child in self.children if child.exit_code is not None]
+        # Killed ones first: those that failed beside them may have failed for their lack.
+        ended.sort(key=lambda child: child.exit_code or 0)
         self._read_events()  # after the look: what an ended child wrote is there by now
         for child in ended:
             self.children.remove(child)
             if (outcome := self._bury(child)) is not None:
                 return outcome
-        return None
+        if self.concluded_at is None:
+            return None
+        late = time.monotonic() - self.concluded_at > CONCLUDE_SECONDS
+        if self.children and not late:
+            return None
+        return RunOutcome("interrupted" if self.interrupts else "succeeded")
 
     def _read_events(self) -> None:
         for record in self.tail.new():
@@ -178,10 +187,12 @@ class _Run:
         if code == 0:
             return None
         self.first_loss = self.first_loss or f"{child.name} {reason}"
-        if self.options.replace_lost and not self.stopping:
+        if self.stopping or self.concluded_at is not None:
+            return None
+        if self.options.replace_lost:
             return self._replace(child)
         workers = sum(1 for c in self.children if c.member.role is Role.WORKER)
-        if workers < self.job.spec.workers.min_replicas and not self.stopping:
+        if workers < self.job.spec.workers.min_replicas:
             return RunOutcome(
                 "failed",
                 f"{workers} workers are left, spec.workers.minReplicas is "
@@ -191,7 +202,8 @@ class _Run:
 
     def _bury_evaluator(self, child: Child, code: int, reason: str) -> RunOutcome | None:
         if code == 0:
-            return RunOutcome("interrupted" if self.interrupts else "succeeded")
+            self.concluded_at = time.monotonic()
+            return None
         if self.interrupts or not any(c.member.role is Role.WORKER for c in self.children):
             return RunOutcome("failed", f"{child.name} {reason}")
         return self._replace(child)

@@ -4,7 +4,6 @@ Importing torch and its optimizers takes seconds of CPU time. The launcher's for
 this module and forks each process from it; a container starts from scratch instead.
 """
 
-import sklearn.datasets  # noqa: F401
 import torch
 
 from gossip_trainer.process import main

@@ -195,10 +195,12 @@ class Evaluator:
         self, census: Census, average: Score, models: tuple[WorkerModel, ...], *, final: bool
     ) -> Evaluation:
         progress, mean = self._network.progress, self._census.mean
+        # The final models are those of the moment the job was stopped.
+        now = progress.stop.at if final and progress.stop is not None else time.time()
         steps = [reading.header.step for reading in census.readings]
         distance = mean.consensus_distance
         return Evaluation(
-            seconds=time.time() - progress.began,
+            seconds=now - progress.began,
             job_samples=progress.samples,
             epoch=self._task.meter.epoch(progress.samples),
             averaged=len(census.readings),

@@ -10,7 +10,6 @@ from gossip_trainer.data.registry import load_dataset
 from gossip_trainer.models.registry import build_model
 from gossip_trainer.progress.budget import BudgetMeter
 from gossip_trainer.replica.flat import FlatModel
-from gossip_trainer.seeding import derive_seed
 from gossip_trainer.transport.identity import Identity
 
 
@@ -29,12 +28,12 @@ class Task:
 def build_task(job: GossipTrainingJob, environment: ProcessEnvironment) -> Task:
     """Build data and model; every process of a job gets the same initial model from its seed."""
     training = job.spec.training
-    dataset = load_dataset(training.data, derive_seed(training.seed, "data"))
+    dataset = load_dataset(training.data, training.seed)
     module = build_model(
         training.model,
         input_shape=dataset.input_shape,
         num_classes=dataset.num_classes,
-        seed=derive_seed(training.seed, "init"),
+        seed=training.seed,
     )
     model = FlatModel(module)
     name = member_name(environment.role, environment.rank, environment.incarnation)

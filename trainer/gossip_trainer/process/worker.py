@@ -15,6 +15,7 @@ import torch
 
 from gossip_api.environment import ProcessEnvironment
 from gossip_trainer.algorithms.effects import Rank
+from gossip_trainer.algorithms.iterate import Iterate
 from gossip_trainer.algorithms.registry import build_algorithm
 from gossip_trainer.data.sampler import ShardSampler, Share
 from gossip_trainer.membership.peers import Peers
@@ -34,6 +35,7 @@ from gossip_trainer.training.exchange import Exchange
 from gossip_trainer.training.loop import rate_of, train
 from gossip_trainer.training.optimizers import build_optimizer
 from gossip_trainer.training.reports import EventObserver
+from gossip_trainer.transport.wire import SnapshotHeader
 
 RELEASE_SECONDS = 60.0  # without a sign of the evaluator for so long a finished worker goes
 POLL_SECONDS = 0.05
@@ -43,6 +45,9 @@ SEED = "seed"
 def run_worker(environment: ProcessEnvironment, task: Task, events: EventSink) -> None:
     """Train one rank's share of the job."""
     snapshots = Snapshots(task.model.layout)
+    if environment.incarnation == 0:
+        # Whoever finds this worker finds a model: the seed's, which is everybody's first.
+        snapshots.publish(Iterate(task.model.vector), SnapshotHeader(step=0, samples=0))
     with ExitStack() as stack:
         meeting = Meeting.of(task.job.spec.strategy, environment)
         network = stack.enter_context(
@@ -104,7 +109,6 @@ def _train(  # noqa: PLR0917 - the parts of a worker
         limits=Limits(task.meter, spec.run_policy.active_deadline),
         observer=observer,
     )
-    boundary.begin()
     _obey_signals(boundary, progress, task.name)
     if progress.stop is None:
         train(

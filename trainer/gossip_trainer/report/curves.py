@@ -18,6 +18,7 @@ from matplotlib.ticker import (
     EngFormatter,
     FuncFormatter,
     LogLocator,
+    MaxNLocator,
     NullFormatter,
     PercentFormatter,
 )
@@ -88,15 +89,15 @@ def _draw_accuracy(axes: Axes, history: History, x: Abscissa) -> None:
 
 
 def _draw_consensus(axes: Axes, history: History) -> None:
-    _frame(
-        axes, "consensus distance: how far the workers' models are from their average", "seconds"
-    )
+    title = "consensus distance: how far the workers' models are from their average"
+    _frame(axes, title, "seconds")
     points = [(told.seconds, _number(told.consensus_distance)) for told in history.evaluations]
-    # Workers that begin with one model, or were just averaged, have no place on a log scale.
-    if any(y > 0 for _, y in points):
+    # Workers that begin with one model have no place on a log scale.
+    positive = [(x, y if y > 0 else math.nan) for x, y in points]
+    apart = any(y > 0 for _, y in points)
+    _line(axes, positive if apart else points, color=AVERAGE, linewidth=2.0, marker=".")
+    if apart:
         _log_scale(axes)
-        points = [(x, y if y > 0 else math.nan) for x, y in points]
-    _line(axes, points, color=AVERAGE, linewidth=2.0, marker=".")
     _finish(axes, history, "seconds")
 
 
@@ -165,17 +166,25 @@ def _finish(axes: Axes, history: History, x: Abscissa) -> None:
 
 
 def _log_if_wide(axes: Axes) -> None:
-    drawn = [np.asarray(line.get_ydata(), dtype=float) for line in axes.lines]
-    values = [y for ys in drawn for y in ys[np.isfinite(ys)]]
+    values = _heights(axes)
     if values and min(values) > 0 and max(values) > 20 * min(values):
         _log_scale(axes)
 
 
 def _log_scale(axes: Axes) -> None:
-    axes.set_yscale("log", nonpositive="mask")
-    axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    values = _heights(axes)
+    axes.set_yscale("log")
+    if max(values) > 10 * min(values):
+        axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    else:
+        axes.yaxis.set_major_locator(MaxNLocator(nbins=6))  # powers of ten would be too few
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.4g}"))
     axes.yaxis.set_minor_formatter(NullFormatter())
+
+
+def _heights(axes: Axes) -> list[float]:
+    drawn = [np.asarray(line.get_ydata(), dtype=float) for line in axes.lines]
+    return [float(y) for ys in drawn for y in ys[np.isfinite(ys)]]
 
 
 def _place(history: History, told: Progress, x: Abscissa) -> float:

@@ -135,11 +135,6 @@ class StepBoundary:
         """End after the step under way; safe to call from a signal handler."""
         self._leaving = True
 
-    def begin(self) -> None:
-        """Publish the model that training begins with, so that peers find one from the start."""
-        x = iterate_of(self._model, self._optimizer)
-        self._links.snapshots.publish(x, self._header(None))
-
     def gradient_ready(self, samples: int) -> None:
         """After backward and before the optimizer; `samples` is the size of the batch."""
         self._samples = samples
@@ -228,7 +223,8 @@ class StepBoundary:
 
     def _note_loss(self, lost: Lost, x: Iterate) -> None:
         self.counters.lost += 1
-        self._links.peers.lost(lost.peer, self._clock())
+        if lost.suspect:
+            self._links.peers.lost(lost.peer, self._clock())
         self._observer.exchange_lost(lost.peer, self.counters.steps, lost.reason)
         self._carry_out(self._algorithm.on_lost(lost.fetch, Loss.PEER), x)
 

@@ -92,7 +92,7 @@ class TorchCollective:
         except RuntimeError as error:
             raise CollectiveError(
                 f"an all-reduce over {self._size} workers failed: a worker was lost or is "
-                f"stopped; all-reduce needs all of them ({_first_line(error)})"
+                f"stopped; all-reduce needs all of them ({_first_sentence(error)})"
             ) from error
         self._vector.div_(self._size)
         return Agreement(int(self._control[0]), bool(self._control[1]))
@@ -112,5 +112,5 @@ def open_store(address: tuple[str, int], timeout: timedelta) -> TCPStore:
     return TCPStore(*address, is_master=False, wait_for_workers=False, timeout=timeout)
 
 
-def _first_line(error: BaseException) -> str:
-    return str(error).splitlines()[0] if str(error) else type(error).__name__
+def _first_sentence(error: BaseException) -> str:
+    return (str(error) or type(error).__name__).splitlines()[0].split(". ")[0]

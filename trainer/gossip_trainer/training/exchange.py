@@ -15,7 +15,7 @@ from torch import Tensor
 from gossip_trainer.algorithms.effects import Fetch, Message
 from gossip_trainer.membership.roster import Endpoint
 from gossip_trainer.replica.memory import memory_of
-from gossip_trainer.transport.errors import TransportError
+from gossip_trainer.transport.errors import NotReady, TransportError
 from gossip_trainer.transport.wire import SnapshotHeader
 
 
@@ -50,6 +50,7 @@ class Lost:
     fetch: Fetch
     peer: str
     reason: str
+    suspect: bool  # whether to leave the peer alone for a while
 
 
 Outcome = Arrived | Lost
@@ -110,6 +111,8 @@ class Exchange:
     def _carry_out(self, fetch: Fetch, peer: Endpoint) -> Outcome:
         try:
             header = self._puller.pull(peer.address, self._memory, expect=peer.name)
+        except NotReady as error:
+            return Lost(fetch, peer.name, str(error), suspect=False)
         except TransportError as error:
-            return Lost(fetch, peer.name, str(error))
+            return Lost(fetch, peer.name, str(error), suspect=True)
         return Arrived(fetch, peer.name, Message(self._buffer, header.step), header.finished)

@@ -71,7 +71,7 @@ class EventObserver:
                 skipped=counters.skipped,
                 staleness=stale / mixed if mixed else None,
                 received_bytes=counters.received_bytes,
-                sent_bytes=getattr(self._server,'sent_bytes',0),
+                sent_bytes=self._server.sent_bytes,
                 unpublished=counters.unpublished,
                 peers=len(boundary.view.members) - 1,
             )

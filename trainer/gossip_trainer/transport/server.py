@@ -24,6 +24,8 @@ from gossip_trainer.transport.wire import Crowded, Kind, encode
 
 log: Final = logging.getLogger(__name__)
 
+RETRY_SECONDS: Final = 0.1
+
 
 class PeerServer:
     """Listens until closed; a slow, silent or hostile peer costs its own connection only."""
@@ -46,6 +48,7 @@ class PeerServer:
         self._tls = tls
         self._limits = limits or Limits()
         self._guard = threading.Lock()
+        self._sent_before = 0  # in sessions that have ended
         self._sessions: dict[Session, threading.Thread] = {}
         self._bell, self._rope = socket.socketpair()
         self._acceptor = threading.Thread(target=self._accept, name="serve", daemon=True)
@@ -55,6 +58,12 @@ class PeerServer:
         """Host and port it listens on."""
         host, port = self._listener.getsockname()[:2]
         return host, port
+
+    @property
+    def sent_bytes(self) -> int:
+        """Bytes of whole snapshots sent so far, to everyone together."""
+        with self._guard:
+            return self._sent_before + sum(session.sent_bytes for session in self._sessions)
 
     def start(self) -> None:
         """Begin to accept connections."""
@@ -92,7 +101,8 @@ class PeerServer:
                     continue  # whoever knocked is gone again
                 except OSError as error:
                     log.warning("cannot accept a connection: %s", error)
-                    self._make_room()  # out of file descriptors, most likely
+                    if not self._make_room():  # out of file descriptors, most likely
+                        time.sleep(RETRY_SECONDS)
                     continue
                 self._admit(sock, f"{where[0]}:{where[1]}")
 
@@ -108,7 +118,11 @@ class PeerServer:
         )
         with self._guard:
             self._sessions[session] = thread
-        thread.start()
+        try:
+            thread.start()
+        except RuntimeError as error:  # the system gives no more threads
+            log.warning("%s is not served: %s", peer, error)
+            self._end(session)
 
     def _make_room(self) -> bool:
         """Cut the connection that has been silent the longest; return whether there was one."""
@@ -142,6 +156,11 @@ class PeerServer:
         except GossipTrainerError as error:
             log.warning("%s, %s: %s", session.member, peer, error)
         finally:
-            session.line.close()
-            with self._guard:
-                self._sessions.pop(session, None)
+            self._end(session)
+
+    def _end(self, session: Session) -> None:
+        session.line.close()
+        with self._guard:
+            self._sessions.pop(session, None)
+            self._sent_before += session.sent_bytes
+            session.sent_bytes = 0

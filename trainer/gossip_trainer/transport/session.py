@@ -31,6 +31,7 @@ class Session:
         member: who the peer says it is, once it has said so.
         silent_since: when it last was answered; None while it is being answered.
         is_last: set from outside: the answer under way is the last one.
+        sent_bytes: of whole snapshots sent to it.
 
     """
 
@@ -46,6 +47,7 @@ class Session:
         self.member = "a stranger"
         self.silent_since: float | None = time.monotonic()
         self.is_last = False
+        self.sent_bytes = 0
         self._identity = identity
         self._source = source
         self._courier = courier
@@ -102,3 +104,4 @@ class Session:
             after = [memoryview(digests.of(index, chunk))] if plain else []
             stream.send([*before, chunk, *after])
             before = []
+        self.sent_bytes += memory.nbytes

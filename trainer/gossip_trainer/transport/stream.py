@@ -123,12 +123,8 @@ class PlainStream:
         self.peer = peer
         sock.settimeout(None)
         self._patience = limits.window_seconds
-        try:
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, _timeval(self._patience))
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _timeval(self._patience))
-        except OSError as error:
-            raise lost(peer, error) from error
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, _timeval(self._patience))
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _timeval(self._patience))
 
     def send(self, parts: Parts) -> None:
         """Send all parts, as a rule with one system call."""
@@ -198,7 +194,8 @@ class TlsStream:
                 except OSError as error:
                     raise lost(self.peer, error) from error
                 rest = rest[sent:]
-                progress.note(sent)
+                if rest:
+                    progress.note(sent)
 
     def receive(self, parts: Parts) -> None:
         """Fill all parts, record by record."""
@@ -208,7 +205,8 @@ class TlsStream:
             while rest:
                 got = self._receive_into(rest)
                 rest = rest[got:]
-                progress.note(got)
+                if rest:
+                    progress.note(got)
 
     def receive_some(self, buffer: memoryview, seconds: float) -> int:
         """Wait at most `seconds` for anything to come."""
@@ -238,9 +236,10 @@ def open_stream(
     server_side: bool,
 ) -> Stream:
     """Make a stream of the connected `sock`; with `tls`, shake hands and check the certificate."""
-    if tls is None:
-        return PlainStream(sock, peer, limits)
     try:
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if tls is None:
+            return PlainStream(sock, peer, limits)
         wrapped = tls.wrap(sock, server_side=server_side)
         line.hold(wrapped)
         wrapped.settimeout(limits.handshake_seconds)

@@ -193,7 +193,7 @@ def decode(header: type[H], data: memoryview) -> H:
     decoder: msgspec.msgpack.Decoder[H] = _DECODERS[header]
     try:
         return decoder.decode(data)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ProtocolError(f"the header of a {header.__name__} is malformed: {error}") from error
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import msgspec
 import pytest
+
 from gossip_api.job import GossipTrainingJob
 from gossip_trainer.observability.events import (
     Began,

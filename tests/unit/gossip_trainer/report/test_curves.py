@@ -1,10 +1,11 @@
 import math
 
 import pytest
-from gossip_trainer.report import curves
-from gossip_trainer.report.history import History, fold
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+
+from gossip_trainer.report import curves
+from gossip_trainer.report.history import History, fold
 
 PNG = b"\x89PNG\r\n\x1a\n"
 

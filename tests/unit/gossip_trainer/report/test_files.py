@@ -1,4 +1,5 @@
 import msgspec
+
 from gossip_trainer.observability.events import EventLog
 from gossip_trainer.report.files import write_report
 

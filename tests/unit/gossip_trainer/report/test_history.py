@@ -1,5 +1,8 @@
 import msgspec
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from gossip_trainer.observability.events import (
     Began,
     Evaluation,
@@ -14,8 +17,6 @@ from gossip_trainer.observability.events import (
     ViewChanged,
 )
 from gossip_trainer.report.history import History, fold
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 PROGRESS = Progress(
     step=10,

@@ -1,4 +1,5 @@
 import pytest
+
 from gossip_api.training import Budget
 from gossip_trainer.report.history import fold
 from gossip_trainer.report.pace import pace

@@ -1,4 +1,5 @@
 import pytest
+
 from gossip_trainer.observability.events import ExchangeLost, Failed, Replaced
 from gossip_trainer.report.history import fold
 from gossip_trainer.report.summarize import summarize

@@ -1,6 +1,7 @@
 import json
 
 import msgspec
+
 from gossip_trainer.report.history import fold
 from gossip_trainer.report.summarize import summarize
 from gossip_trainer.report.summary import Summary, as_json, write_summary

@@ -1,10 +1,11 @@
 import io
 
+from rich.console import Console
+
 from gossip_trainer.observability.events import Replaced
 from gossip_trainer.report.history import fold
 from gossip_trainer.report.summarize import summarize
 from gossip_trainer.report.table import final_table
-from rich.console import Console
 
 
 def shown(summary, width=80):

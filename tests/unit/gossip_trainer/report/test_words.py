@@ -1,4 +1,5 @@
 import pytest
+
 from gossip_trainer.observability.events import Failed, Replaced
 from gossip_trainer.report.history import History, fold
 from gossip_trainer.report.words import (

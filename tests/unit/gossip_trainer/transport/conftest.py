@@ -32,7 +32,7 @@ class Published:
     def __init__(self, num_bytes: int = NUM_BYTES) -> None:
         self.content = bytearray(os.urandom(num_bytes))
         self.memory = memoryview(self.content)
-        self.header = SnapshotHeader(step=17, samples=544, loss=0.25, extra=b"of the lead")
+        self.header = SnapshotHeader(step=17, samples=544, loss=0.25, extra=b"opaque")
         self.digests = ChunkDigests(num_bytes)
         self.is_published = True
         self.num_pins = 0
@@ -160,17 +160,19 @@ class Authority:
         (folder / "tls.crt").write_bytes(certificate.public_bytes(pem))
         (folder / "ca.crt").write_bytes(self._certificate.public_bytes(pem))
         (folder / "tls.key").write_bytes(
-            key.private_bytes(
-                pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-            )
+            key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
         )
         return folder
 
     def _builder(self, key, subject) -> x509.CertificateBuilder:
         now = datetime.now(UTC)
-        return x509.CertificateBuilder(
-            self._name, subject, key.public_key(), x509.random_serial_number()
-        ).not_valid_before(now - timedelta(hours=1)).not_valid_after(now + timedelta(hours=1))
+        return (
+            x509.CertificateBuilder(
+                self._name, subject, key.public_key(), x509.random_serial_number()
+            )
+            .not_valid_before(now - timedelta(hours=1))
+            .not_valid_after(now + timedelta(hours=1))
+        )
 
 
 @pytest.fixture(scope="session")

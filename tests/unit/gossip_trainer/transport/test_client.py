@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from gossip_trainer.transport.chunks import CHUNK_BYTES, digest
 from gossip_trainer.transport.errors import (
     ChecksumMismatch,
     HandshakeRefused,
@@ -196,7 +197,7 @@ def test_a_damaged_chunk_is_noticed(world, published, into):
     server = world.serve(published)
     world.client().pull(server.address, into)
     published.content[1_500_000] ^= 1
-    with pytest.raises(ChecksumMismatch, match="chunk 1 .* step 17"):
+    with pytest.raises(ChecksumMismatch, match=r"chunk 1 .* step 17"):
         world.client().pull(server.address, into)
 
 
@@ -228,7 +229,10 @@ def test_a_message_of_another_protocol_version_is_refused(world, published, into
 
 
 def test_a_peer_that_hangs_up_in_mid_transfer_is_lost(world, published, into, impostor):
-    address = impostor(reply(published, payload_bytes=into.nbytes + 24), bytes(1_500_000))
+    chunk = published.memory[:CHUNK_BYTES]
+    address = impostor(
+        reply(published, payload_bytes=into.nbytes + 24), chunk, digest(chunk), chunk[:1000]
+    )
     with pytest.raises(PeerLost) as loss:
         world.client().pull(address, into)
     assert loss.value.reason in {"closed", "reset"}

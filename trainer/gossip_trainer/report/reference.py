@@ -1,6 +1,6 @@
 """Generates docs/event-log.md: the formats of events.jsonl and summary.json, from the code.
 
-`python -m gossip_trainer.observability.reference > docs/event-log.md` brings it up to date.
+`python -m gossip_trainer.report.reference > docs/event-log.md` brings it up to date.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 INTRODUCTION = """\
 # Files of a run
 
-Generated from the code by `python -m gossip_trainer.observability.reference`; do not edit.
+Generated from the code by `python -m gossip_trainer.report.reference`; do not edit.
 
 ## events.jsonl
 

@@ -1,0 +1,61 @@
+"""Freezes the command line: scripts rely on it, so a change here is a change for users."""
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from gossip_trainer.cli.app import app
+
+SURFACE = {
+    "": {
+        "": "Train one neural network on many workers that exchange their models by gossip.",
+        "--version": "Print the version and exit.",
+    },
+    "run": {
+        "": "Train a job on this machine, one process per worker.",
+        "JOB": "Job file (YAML).",
+        "--workers": "Number of workers instead of the job's.",
+        "--out": "Run directory; by default runs/<job name>, numbered if taken.",
+        "--set": "Change a value of the job, such as training.batchSize=64; may be repeated.",
+        "--tls": "Folder with tls.crt, tls.key and ca.crt: exchange over mutual TLS.",
+        "--replace-lost": "Start a new worker for one that was lost.",
+        "--threads": "Torch threads per worker; by default cores/workers.",
+        "--format": "What to print.",
+        "--debug": "Print the traceback of an error.",
+    },
+    "validate": {
+        "": "Check a job file and say all that is wrong with it.",
+        "JOB": "Job file (YAML).",
+        "--set": "Change a value of the job, such as training.batchSize=64; may be repeated.",
+        "--format": "What to print.",
+        "--debug": "Print the traceback of an error.",
+    },
+}
+
+
+def surface(command) -> dict[str, str]:
+    own = {"": command.help}
+    for parameter in command.params:
+        for name in parameter.opts if parameter.opts[0].startswith("-") else [parameter.metavar]:
+            own[name] = parameter.help
+    return own
+
+
+def test_commands_options_and_their_help_are_what_they_were():
+    group = typer.main.get_command(app)
+
+    found = {"": surface(group)} | {
+        name: surface(command) for name, command in group.commands.items()
+    }
+
+    assert found == SURFACE
+
+
+@pytest.mark.parametrize("command", ["run", "validate"])
+def test_formats_are_text_and_json(command):
+    result = CliRunner().invoke(
+        app, [command, "job.yaml", "--format", "xml"], env={"COLUMNS": "99"}
+    )
+
+    assert result.exit_code == 2
+    assert "'text', 'json'" in result.stderr

@@ -1,0 +1,109 @@
+import random
+
+import pytest
+import torch
+from torch import nn
+
+from gossip_api.names import Role
+from gossip_trainer.evaluation.census import CensusTaker, Reading, Standing
+from gossip_trainer.membership.roster import Endpoint
+from gossip_trainer.replica.layout import layout_of
+from gossip_trainer.transport.errors import NotReady, PeerLost
+from gossip_trainer.transport.wire import SnapshotHeader
+
+LAYOUT = layout_of(nn.Linear(3, 2))
+
+
+class Client:
+    """Worker r's model is all r; some are lost, some are not ready."""
+
+    def __init__(self, lost=(), unready=()):
+        self.lost, self.unready = lost, unready
+        self.pulled = []
+
+    def status(self, address, *, expect):
+        rank = address[1]
+        if rank in self.lost:
+            raise PeerLost("unreachable", f"{expect} is away")
+        if rank in self.unready:
+            raise NotReady(expect)
+        return SnapshotHeader(step=10 * rank, samples=rank)
+
+    def pull(self, address, into, *, expect):
+        self.pulled.append(expect)
+        header = self.status(address, expect=expect)
+        into[:] = torch.full((LAYOUT.size,), float(address[1])).numpy().tobytes()
+        return header
+
+
+def worker(rank):
+    return Endpoint(Role.WORKER, rank, 0, "10.0.0.1", rank)
+
+
+@pytest.fixture
+def take():
+    def take(client, ranks, sample=100, seed=1):
+        taker = CensusTaker(client, LAYOUT, random.Random(seed))
+        seen = []
+        census = taker.take(
+            [worker(rank) for rank in ranks],
+            sample,
+            lambda reading, vector: seen.append((reading, float(vector.mean()))),
+        )
+        out = torch.empty(LAYOUT.size)
+        taker.mean.write_to_(out)
+        return census, seen, out
+
+    return take
+
+
+def test_the_mean_is_over_everybody_who_could_be_read(take):
+    census, seen, mean = take(Client(lost={2}), [1, 2, 3, 5])
+    assert [reading.member for reading in census.readings] == [
+        "worker-1-0",
+        "worker-3-0",
+        "worker-5-0",
+    ]
+    assert census.missed == ("worker-2-0",)
+    assert torch.equal(mean, torch.full((LAYOUT.size,), 3.0))
+    assert [value for _, value in seen] == [1.0, 3.0, 5.0]
+    assert seen[0][0] == Reading("worker-1-0", SnapshotHeader(step=10, samples=1))
+
+
+def test_one_that_publishes_nothing_yet_is_neither_read_nor_missed(take):
+    census, _, mean = take(Client(unready={1}), [1, 4])
+    assert [reading.member for reading in census.readings] == ["worker-4-0"]
+    assert census.missed == ()
+    assert torch.equal(mean, torch.full((LAYOUT.size,), 4.0))
+
+
+def test_of_more_workers_than_the_sample_a_random_reproducible_part_is_read(take):
+    drawn = []
+    for seed in (1, 1, 2):
+        client = Client()
+        census, _, _ = take(client, range(40), sample=10, seed=seed)
+        assert len(census.readings) == len(set(client.pulled)) == 10
+        drawn.append(client.pulled)
+    assert drawn[0] == drawn[1] != drawn[2]
+
+
+def test_a_census_forgets_the_one_before():
+    taker = CensusTaker(Client(), LAYOUT, random.Random(1))
+    for rank in (9, 2):
+        taker.take([worker(rank)], 1, lambda reading, vector: None)
+    out = torch.empty(LAYOUT.size)
+    taker.mean.write_to_(out)
+    assert torch.equal(out, torch.full((LAYOUT.size,), 2.0))
+
+
+def test_a_census_of_nobody_has_no_readings(take):
+    census, seen, _ = take(Client(lost={1}), [1])
+    assert (census.readings, seen) == ((), [])
+
+
+def test_asked_how_they_stand_the_silent_ones_are_left_out():
+    taker = CensusTaker(Client(lost={1}, unready={2}), LAYOUT, random.Random(1))
+    assert taker.ask([worker(rank) for rank in (1, 2, 3)]) == {
+        "worker-2-0": Standing(None),
+        "worker-3-0": Standing(SnapshotHeader(step=30, samples=3)),
+    }

@@ -1,0 +1,21 @@
+from gossip_api.names import Role
+from gossip_trainer.membership.roster import Endpoint, Roster
+
+
+def endpoint(rank, incarnation=0, role=Role.WORKER, port=4000):
+    return Endpoint(role, rank, incarnation, "10.0.0.1", port)
+
+
+def test_an_endpoint_knows_its_members_name_and_address():
+    assert endpoint(3, 2).name == "worker-3-2"
+    assert endpoint(3, 2).address == ("10.0.0.1", 4000)
+
+
+def test_workers_are_listed_by_rank_and_nobody_else_is():
+    roster = Roster((endpoint(2), endpoint(0, role=Role.EVALUATOR), endpoint(1)))
+    assert list(roster.workers()) == [1, 2]
+
+
+def test_of_two_of_one_rank_the_highest_incarnation_counts_in_whatever_order():
+    old, new = endpoint(1, 0), endpoint(1, 1)
+    assert Roster((old, new)).workers() == Roster((new, old)).workers() == {1: new}

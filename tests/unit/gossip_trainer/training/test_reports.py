@@ -1,0 +1,131 @@
+import math
+from types import SimpleNamespace
+
+import pytest
+
+from gossip_trainer.algorithms.view import make_view
+from gossip_trainer.observability.events import ExchangeLost, Progress, ViewChanged
+from gossip_trainer.training.counters import Counters
+from gossip_trainer.training.reports import EventObserver
+
+
+class Events:
+    def __init__(self):
+        self.records = []
+
+    def emit(self, record):
+        self.records.append(record)
+
+
+class Clock:
+    def __init__(self):
+        self.now = 100.0
+
+    def __call__(self):
+        return self.now
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+@pytest.fixture
+def events():
+    return Events()
+
+
+@pytest.fixture
+def boundary():
+    return SimpleNamespace(
+        counters=Counters(),
+        own_samples=0,
+        job_samples=0,
+        epoch=0.0,
+        view=make_view(2, {0: 0, 1: 0, 4: 0}),
+    )
+
+
+@pytest.fixture
+def observer(events, clock):
+    optimizer = SimpleNamespace(param_groups=[{"lr": 0.05}])
+    return EventObserver(events, SimpleNamespace(sent_bytes=4096), optimizer, clock=clock)
+
+
+def test_a_report_has_the_totals_and_the_means_since_the_last_one(
+    observer, boundary, events, clock
+):
+    boundary.counters = Counters(
+        *(10, 4, 2, 1, 3),
+        received_bytes=400,
+        loss_sum=20.0,
+        staleness_sum=8,
+    )
+    boundary.own_samples, boundary.job_samples, boundary.epoch = 320, 960, 0.5
+    clock.now += 2.0
+    observer.report(boundary)
+    assert events.records == [
+        Progress(
+            step=10,
+            samples=320,
+            job_samples=960,
+            epoch=0.5,
+            loss=2.0,
+            learning_rate=0.05,
+            samples_per_second=160.0,
+            exchanges=4,
+            lost=2,
+            skipped=1,
+            staleness=2.0,
+            received_bytes=400,
+            sent_bytes=4096,
+            unpublished=3,
+            peers=2,
+        )
+    ]
+    counters = boundary.counters
+    counters.steps, counters.loss_sum = 12, 21.0
+    counters.exchanges, counters.staleness_sum = 5, 15
+    boundary.own_samples = 330
+    clock.now += 0.5
+    observer.report(boundary)
+    second = events.records[1]
+    assert (second.loss, second.staleness, second.samples_per_second) == (0.5, 7.0, 20.0)
+
+
+def test_it_reports_about_once_a_second(observer, boundary, events, clock):
+    for _ in range(40):
+        clock.now += 0.1
+        boundary.counters.steps += 1
+        observer.stepped(boundary)
+    assert 3 <= len(events.records) <= 4
+
+
+@pytest.mark.parametrize("loss_sum", [math.nan, math.inf])
+def test_a_loss_that_is_not_finite_is_null(observer, boundary, events, loss_sum):
+    boundary.counters = Counters(steps=1, loss_sum=loss_sum)
+    observer.report(boundary)
+    assert events.records[0].loss is None
+
+
+def test_after_a_loss_that_was_not_finite_later_ones_are_reported_again(observer, boundary, events):
+    boundary.counters = Counters(steps=1, loss_sum=math.nan)
+    observer.report(boundary)
+    boundary.counters.steps += 1
+    boundary.counters.loss_sum += 2.5
+    observer.report(boundary)
+    assert events.records[1].loss == 2.5
+
+
+def test_with_no_step_and_no_exchange_since_the_last_there_are_no_means(observer, boundary, events):
+    observer.report(boundary)
+    assert (events.records[0].loss, events.records[0].staleness) == (None, None)
+
+
+def test_lost_exchanges_and_new_views_are_reported_as_they_happen(observer, events):
+    observer.exchange_lost("worker-4-0", 17, "it hung up")
+    observer.view_changed(make_view(5, {0: 0, 4: 1}))
+    assert events.records == [
+        ExchangeLost(peer="worker-4-0", step=17, reason="it hung up"),
+        ViewChanged(version=5, ranks=(0, 4)),
+    ]
