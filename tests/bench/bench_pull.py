@@ -7,8 +7,6 @@ interleaved, so that a machine that gets slower gets slower for all of them.
 Run: python tests/bench/bench_pull.py [--rounds 5] [--pulls 20]
 """
 
-# ruff: noqa: T201 - a script that prints tables
-
 import argparse
 import multiprocessing as mp
 import os

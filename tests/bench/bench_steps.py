@@ -1,9 +1,9 @@
 """What an exchange at every step costs: CPU time and rate of four workers on this machine.
 
 Runs manifests/samples/fashion-mnist.yaml (MLP 784-256-256-10, batch 32, pull gossip at period 1)
-and reads the CPU time of every process of the run, workers, evaluator and launcher, over the steps
-between two moments while all workers train. Beside it, the same network by plain SGD in one process,
-written without the product.
+and reads the CPU time of every process of the run, workers, evaluator and launcher, over the
+steps between two moments while all workers train. Beside it, the same network by plain SGD in one
+process, written without the product.
 
 Usage: python tests/bench/bench_steps.py [SET ...]        SET: path=value, as for `gossip run --set`
 """
@@ -14,6 +14,14 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+
+import torch
+from torch import nn
+
+from gossip_api.loading import load_job
+from gossip_api.training import Data
+from gossip_trainer.data.registry import load_dataset
+from gossip_trainer.launch.local_run import RunOptions, run_locally
 
 ROOT = Path(__file__).parents[2]
 SAMPLE = ROOT / "manifests" / "samples" / "fashion-mnist.yaml"
@@ -82,9 +90,6 @@ class Meter:
 
 
 def gossip(overrides: list[str]) -> None:
-    from gossip_api.loading import load_job
-    from gossip_trainer.launch.local_run import RunOptions, run_locally
-
     job = load_job(SAMPLE, overrides)
     meter = Meter(job.spec.workers.replicas)
     with tempfile.TemporaryDirectory() as folder:
@@ -102,11 +107,6 @@ def gossip(overrides: list[str]) -> None:
 
 
 def plain() -> None:
-    import torch
-    from gossip_api.training import Data
-    from gossip_trainer.data.registry import load_dataset
-    from torch import nn
-
     torch.set_num_threads(1)
     dataset = load_dataset(Data(name="fashion-mnist"), 1)
     model = nn.Sequential(

@@ -1,4 +1,4 @@
-"""The error tree of the trainer: everything it raises on purpose derives from GossipTrainerError."""
+"""The error tree of the trainer; everything it raises on purpose is a GossipTrainerError."""
 
 
 class GossipTrainerError(Exception):

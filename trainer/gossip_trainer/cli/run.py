@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -12,13 +13,13 @@ from gossip_trainer.cli.errors import FAILED, INTERRUPTED, OK
 from gossip_trainer.cli.job import load
 from gossip_trainer.cli.run_directory import choose_run_directory
 from gossip_trainer.launch.display import OutputFormat, make_display
+from gossip_trainer.launch.local_run import RunOptions, run_locally
 from gossip_trainer.report.files import write_report
 from gossip_trainer.report.summary import Summary, as_json
 from gossip_trainer.report.table import final_table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
 EXIT_CODES = {"succeeded": OK, "failed": FAILED, "interrupted": INTERRUPTED}
 
@@ -47,9 +48,9 @@ def run(request: RunRequest) -> int:
     """
     job = load(request.path, request.overrides, workers=request.workers)
     out = choose_run_directory(request.out, job.metadata.name)
-    # Only here: it brings torch along, which takes seconds that a typo in the job should not.
-    from gossip_trainer.launch.local_run import RunOptions, run_locally  # noqa: PLC0415
-
+    # The user's own modules lie where the command is given, as with `python -m`; the processes of
+    # the run inherit the path.
+    sys.path.insert(0, str(Path.cwd()))
     progress = Console(stderr=True)
     progress.print(f"run directory: {out}", markup=False, highlight=False, soft_wrap=True)
     options = RunOptions(

@@ -15,11 +15,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from gossip_api.loading import resolved_yaml
-
 from gossip_api.environment import ProcessEnvironment
 from gossip_api.job import GossipTrainingJob
+from gossip_api.loading import resolved_yaml
 from gossip_api.names import Member, Role
+from gossip_trainer.launch.exit_policy import Response, Situation, respond
 from gossip_trainer.launch.processes import Child, Nursery, describe_exit, end_children
 from gossip_trainer.membership.directory import remove_member
 from gossip_trainer.observability.events import (
@@ -35,8 +35,6 @@ from gossip_trainer.observability.events import (
 POLL_SECONDS = 0.25
 CONCLUDE_SECONDS = 15.0  # how long workers may take to leave after the evaluator has left
 INTERRUPT_SECONDS = 30.0  # how long an interrupted run may take to end well
-MAX_REPLACEMENTS = 6  # of one rank
-EXIT_USER_ERROR = 64
 LOCAL_ADDRESS = "127.0.0.1"
 
 State = Literal["succeeded", "failed", "interrupted"]
@@ -180,44 +178,31 @@ class _Run:
         remove_member(self._peers, child.name)
         reason = self._reason(child, code)
         self.events.emit(Left(member=child.name, exit_code=code, reason=reason))
-        if code == EXIT_USER_ERROR:
-            return RunOutcome("failed", reason)
-        if child.member.role is Role.EVALUATOR:
-            return self._bury_evaluator(child, code, reason)
-        if code == 0:
-            return None
-        self.first_loss = self.first_loss or f"{child.name} {reason}"
-        if self.stopping or self.concluded_at is not None:
-            return None
-        if self.options.replace_lost:
-            return self._replace(child)
-        workers = sum(1 for c in self.children if c.member.role is Role.WORKER)
-        if workers < self.job.spec.workers.min_replicas:
-            return RunOutcome(
-                "failed",
-                f"{workers} workers are left, spec.workers.minReplicas is "
-                f"{self.job.spec.workers.min_replicas}; first lost: {self.first_loss}",
-            )
+        if code != 0 and self.first_loss is None:
+            self.first_loss = f"{child.name} {reason}"
+        match respond(child.member, code, self._situation()):
+            case Response.FAIL:
+                return RunOutcome("failed", self.first_loss)
+            case Response.REPLACE:
+                self._replace(child.member)
+            case Response.CONCLUDE:
+                self.concluded_at = time.monotonic()
+            case Response.GO_ON:
+                pass
         return None
 
-    def _bury_evaluator(self, child: Child, code: int, reason: str) -> RunOutcome | None:
-        if code == 0:
-            self.concluded_at = time.monotonic()
-            return None
-        if self.interrupts or not any(c.member.role is Role.WORKER for c in self.children):
-            return RunOutcome("failed", f"{child.name} {reason}")
-        return self._replace(child)
+    def _situation(self) -> Situation:
+        return Situation(
+            workers_left=sum(child.member.role is Role.WORKER for child in self.children),
+            min_workers=self.job.spec.workers.min_replicas,
+            replace_lost=self.options.replace_lost,
+            ending=self.stopping or self.interrupts > 0 or self.concluded_at is not None,
+        )
 
-    def _replace(self, child: Child) -> RunOutcome | None:
-        member = child.member
-        if member.incarnation >= MAX_REPLACEMENTS:
-            return RunOutcome(
-                "failed", f"{child.name} was the last replacement of its rank: {self.first_loss}"
-            )
+    def _replace(self, member: Member) -> None:
         new = Member(member.role, member.index, member.incarnation + 1)
         self._start(new)
         self.events.emit(Replaced(member=new.name, instead_of=member.name))
-        return None
 
     def _reason(self, child: Child, code: int) -> str:
         failure = self.failures.get(child.name)

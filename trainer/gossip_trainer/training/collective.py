@@ -17,6 +17,8 @@ from torch.distributed import Store, TCPStore  # type: ignore[attr-defined]  # c
 
 from gossip_trainer.errors import CollectiveError
 
+__all__ = ["Agreement", "Collective", "TCPStore", "TorchCollective", "host_store", "open_store"]
+
 
 @dataclass(frozen=True, slots=True)
 class Agreement:

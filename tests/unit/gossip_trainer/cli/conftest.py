@@ -1,14 +1,13 @@
 """A job file in an empty working directory, and a launcher that neither trains nor draws."""
 
-import sys
-import types
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
+from gossip_trainer.cli import run as run_command
 from gossip_trainer.cli.app import app
+from gossip_trainer.launch.local_run import RunOptions, RunOutcome
 from gossip_trainer.observability.events import EventLog, Finished, Progress, Record
 from gossip_trainer.report import curves
 
@@ -47,26 +46,12 @@ def gossip():
     return lambda *arguments: CliRunner().invoke(app, [str(each) for each in arguments])
 
 
-@dataclass(frozen=True)
-class Options:
-    out: Path
-    tls: Path | None = None
-    replace_lost: bool = False
-    threads: int | None = None
-
-
-@dataclass(frozen=True)
-class Outcome:
-    state: str = "succeeded"
-    reason: str | None = None
-
-
 class Launcher:
     """Stands in for gossip_trainer.launch.local_run; remembers what it was asked for."""
 
     def __init__(self) -> None:
-        self.runs: list[tuple[object, Options]] = []
-        self.outcome: Outcome | BaseException = Outcome()
+        self.runs: list[tuple[object, RunOptions]] = []
+        self.outcome: RunOutcome | BaseException = RunOutcome("succeeded")
         self.records: list[Record] = [FINISHED]
 
     def __call__(self, job, options, watch):
@@ -85,16 +70,14 @@ class Launcher:
 @pytest.fixture
 def launcher(monkeypatch) -> Launcher:
     fake = Launcher()
-    module = types.ModuleType("gossip_trainer.launch.local_run")
-    module.RunOptions, module.RunOutcome, module.run_locally = Options, Outcome, fake
-    monkeypatch.setitem(sys.modules, module.__name__, module)
+    monkeypatch.setattr(run_command, "run_locally", fake)
     monkeypatch.setattr(curves, "draw_curves", lambda _history, path, _title: path.touch())
     return fake
 
 
 @pytest.fixture
 def outcome():
-    return Outcome
+    return RunOutcome
 
 
 @pytest.fixture

@@ -205,3 +205,15 @@ def test_a_server_survives_a_system_that_gives_no_threads(world, published, into
         world.client().pull(server.address, into)
     world.client().pull(server.address, into)
     assert into == published.memory
+
+
+def test_it_tells_how_many_bytes_of_snapshots_it_has_sent(world, published, into):
+    server = world.serve(published)
+    client = world.client()
+
+    client.pull(server.address, into)
+    client.pull(server.address, into)
+    client.status(server.address)
+    client.close()
+
+    assert server.sent_bytes == 2 * into.nbytes

@@ -1,0 +1,58 @@
+"""What follows when a process of a local run ends."""
+
+import pytest
+
+from gossip_api.names import Member, Role
+from gossip_trainer.launch.exit_policy import MAX_REPLACEMENTS, Response, Situation, respond
+
+KILLED = -9
+WORKER = Member(Role.WORKER, 2, 0)
+EVALUATOR = Member(Role.EVALUATOR, 0, 0)
+
+
+def situation(**changes):
+    usual = {"workers_left": 3, "min_workers": 1, "replace_lost": False, "ending": False}
+    return Situation(**{**usual, **changes})
+
+
+def test_a_lost_worker_does_not_stop_the_others():
+    assert respond(WORKER, KILLED, situation()) is Response.GO_ON
+
+
+def test_fewer_workers_than_the_minimum_fail_the_run():
+    assert respond(WORKER, KILLED, situation(min_workers=4)) is Response.FAIL
+
+
+def test_a_lost_worker_is_replaced_if_asked():
+    assert respond(WORKER, KILLED, situation(replace_lost=True)) is Response.REPLACE
+
+
+def test_a_rank_is_not_replaced_for_ever():
+    worn_out = Member(Role.WORKER, 2, MAX_REPLACEMENTS)
+    assert respond(worn_out, KILLED, situation(replace_lost=True)) is Response.FAIL
+
+
+def test_nobody_is_replaced_once_the_job_ends():
+    ending = situation(replace_lost=True, ending=True, workers_left=0)
+    assert respond(WORKER, KILLED, ending) is Response.GO_ON
+
+
+def test_a_worker_that_ends_well_changes_nothing():
+    assert respond(WORKER, 0, situation(replace_lost=True)) is Response.GO_ON
+
+
+@pytest.mark.parametrize("member", [WORKER, EVALUATOR])
+def test_a_fault_of_the_job_itself_fails_the_run_at_once(member):
+    assert respond(member, 64, situation(replace_lost=True)) is Response.FAIL
+
+
+def test_the_evaluators_good_end_concludes_the_run():
+    assert respond(EVALUATOR, 0, situation()) is Response.CONCLUDE
+
+
+def test_a_lost_evaluator_is_replaced_even_at_the_end():
+    assert respond(EVALUATOR, KILLED, situation(ending=True)) is Response.REPLACE
+
+
+def test_without_workers_a_lost_evaluator_has_nothing_left_to_read():
+    assert respond(EVALUATOR, KILLED, situation(workers_left=0)) is Response.FAIL

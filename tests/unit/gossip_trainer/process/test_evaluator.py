@@ -1,0 +1,193 @@
+import itertools
+from datetime import timedelta
+from types import SimpleNamespace
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from torch import nn
+
+from gossip_api.names import Role
+from gossip_api.training import Target
+from gossip_trainer.data.dataset import Batch, InMemoryDataset
+from gossip_trainer.errors import RunError
+from gossip_trainer.membership.roster import Endpoint, Roster
+from gossip_trainer.observability.events import Evaluation, EventLog, EventTail, Stopping
+from gossip_trainer.process import evaluator as module
+from gossip_trainer.process.evaluator import Evaluator
+from gossip_trainer.progress.budget import BudgetMeter
+from gossip_trainer.progress.ledger import StopReason
+from gossip_trainer.progress.shared import JobProgress
+from gossip_trainer.replica.flat import FlatModel
+from gossip_trainer.transport.errors import PeerLost
+from gossip_trainer.transport.wire import SnapshotHeader
+
+
+class Time:
+    """Both clocks; a sleep passes at once."""
+
+    def __init__(self):
+        self.now = 100.0
+        self.at_sleep = lambda: None
+
+    def monotonic(self):
+        return self.now
+
+    def time(self):
+        return 5000.0 + self.now
+
+    def sleep(self, seconds):
+        self.now += max(seconds, 0.01)
+        assert self.now < 10_000, "the evaluator would never end"
+        self.at_sleep()
+
+
+class Client:
+    """Worker r's model is all r. `finished` and `lost` are sets of ranks that tests change."""
+
+    def __init__(self, time):
+        self._time = time
+        self.finished, self.lost, self.pull_seconds = set(), set(), 0.0
+
+    def status(self, address, *, expect):
+        if (rank := address[1]) in self.lost:
+            raise PeerLost("unreachable", f"{expect} is away")
+        return SnapshotHeader(step=10 + rank, samples=rank, finished=rank in self.finished)
+
+    def pull(self, address, into, *, expect):
+        self._time.now += self.pull_seconds
+        header = self.status(address, expect=expect)
+        into[:] = torch.full((len(into) // 4,), float(address[1])).numpy().tobytes()
+        return header
+
+
+@pytest.fixture
+def time(monkeypatch):
+    time = Time()
+    monkeypatch.setattr(module, "time", time)
+    return time
+
+
+@pytest.fixture
+def client(time):
+    return Client(time)
+
+
+@pytest.fixture
+def progress(time):
+    progress = JobProgress(time.monotonic)
+    progress.begin(0, 0, time.time())
+    return progress
+
+
+@pytest.fixture
+def records(tmp_path):
+    """What a reader of the event log finds in it."""
+    return lambda: list(EventTail(tmp_path / "events.jsonl").new())
+
+
+@pytest.fixture
+def make(time, client, progress, tmp_path):
+    log = EventLog(tmp_path / "events.jsonl", "evaluator-0-0")
+
+    def make(ranks=(1, 3), *, target=None, every=1.0):
+        examples = Batch(torch.eye(4), torch.tensor([0, 1, 2, 3]))
+        dataset = InMemoryDataset(examples, examples, num_classes=4)
+        spec = SimpleNamespace(
+            evaluation=SimpleNamespace(every=timedelta(seconds=every), sample=8, workers=1),
+            training=SimpleNamespace(seed=1, target=target),
+            strategy=SimpleNamespace(type="Gossip"),
+        )
+        task = SimpleNamespace(
+            job=SimpleNamespace(spec=spec, metadata=SimpleNamespace(name="mnist")),
+            name="evaluator-0-0",
+            dataset=dataset,
+            model=FlatModel(nn.Linear(4, 4)),
+            meter=BudgetMeter(None, epoch_samples=100, steps_samples=1),
+        )
+        roster = Roster(tuple(Endpoint(Role.WORKER, r, 0, "10.0.0.1", r) for r in ranks))
+        network = SimpleNamespace(roster=lambda: roster, client=client, progress=progress)
+        environment = SimpleNamespace(output=tmp_path, incarnation=0)
+        return Evaluator(environment, task, network, log)
+
+    yield make
+    log.close()
+
+
+def test_it_evaluates_until_all_workers_have_finished(make, client, time, records):
+    sleeps = itertools.count()
+
+    def at_sleep():
+        if next(sleeps) == 20:
+            client.finished = {1, 3}
+
+    time.at_sleep = at_sleep
+    make().watch()
+    evaluations = records()
+    assert len(evaluations) >= 5
+    first = evaluations[0]
+    assert (first.averaged, first.min_step, first.max_step, first.final) == (2, 11, 13, False)
+    assert [model.member for model in first.workers] == ["worker-1-0"]
+    # Vectors of 20 values, all 1 and all 3; the gaps of the layout stay what the peers sent.
+    assert first.relative_consensus_distance == pytest.approx(0.5)
+
+
+def test_a_met_target_ends_the_job(make, progress, client):
+    client.finished = {1}
+    evaluator = make(target=Target(metric="loss", value=100.0))
+    evaluator._evaluate()
+    assert (progress.stop.reason, progress.stop.by) == (StopReason.TARGET, "evaluator-0-0")
+
+
+def test_a_target_that_is_not_met_ends_nothing(make, progress):
+    make(target=Target(metric="accuracy", value=0.9))._evaluate()
+    assert progress.stop is None
+
+
+def test_the_end_of_the_job_is_told_once(make, progress, client, time, records):
+    progress.end(StopReason.BUDGET, "worker-1-0", at=5100.0)
+    sleeps = itertools.count()
+    time.at_sleep = lambda: client.finished.update({1, 3} if next(sleeps) > 5 else ())
+    make().watch()
+    (told,) = (record for record in records() if isinstance(record, Stopping))
+    assert (told.reason, told.by) == ("budget", "worker-1-0")
+
+
+def test_the_result_is_the_average_of_all_final_models_saved_and_then_released(
+    make, client, progress, records, tmp_path
+):
+    client.finished = {1, 3}
+    make().conclude()
+    saved = load_file(tmp_path / "model.safetensors")
+    assert torch.equal(saved["bias"], torch.full((4,), 2.0))
+    assert [record.final for record in records() if isinstance(record, Evaluation)] == [True]
+    assert progress.released
+
+
+def test_without_any_final_model_there_is_no_result(make, client):
+    client.lost = {1, 3}
+    with pytest.raises(RunError, match="no worker's final model"):
+        make().conclude()
+
+
+def test_a_worker_silent_for_30_seconds_is_not_waited_for(make, client, time):
+    client.finished, client.lost = {1}, {3}
+    begin = time.now
+    make(every=10_000.0).watch()
+    assert 30.0 < time.now - begin < 40.0
+
+
+def test_a_worker_that_answers_is_waited_for_even_if_an_evaluation_takes_long(make, client, time):
+    client.finished, client.pull_seconds = {1}, 20.0
+    evaluator = make()
+    time.at_sleep = lambda: client.finished.add(3) if time.now > 400.0 else None
+    evaluator.watch()
+    assert client.finished == {1, 3}
+
+
+def test_an_evaluation_before_any_worker_began_can_be_read_from_the_log(make, records, time):
+    # Workers publish the initial model before they begin; the first beginning is not known then.
+    evaluator = make()
+    evaluator._network.progress = JobProgress(time.monotonic)
+    evaluator._evaluate()
+    assert all(isinstance(record, Evaluation) for record in records())

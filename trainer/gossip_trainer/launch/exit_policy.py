@@ -1,0 +1,55 @@
+"""What the launcher does when a process of the run has ended. Pure."""
+
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from gossip_api.names import Member, Role
+
+MAX_REPLACEMENTS = 6  # of one rank, or of the evaluator
+EXIT_USER_ERROR = 64
+
+
+class Response(Enum):
+    """What follows from a process's end."""
+
+    GO_ON = auto()
+    CONCLUDE = auto()  # the evaluator has left with the result
+    REPLACE = auto()
+    FAIL = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """How the run stands at that moment.
+
+    Attributes:
+        workers_left: workers that still live.
+        min_workers: below this the job fails.
+        replace_lost: whether lost workers are replaced.
+        ending: the budget is used up, the target met or the job interrupted: no worker is replaced.
+
+    """
+
+    workers_left: int
+    min_workers: int
+    replace_lost: bool
+    ending: bool
+
+
+def respond(member: Member, exit_code: int, situation: Situation) -> Response:
+    """Decide what follows from `member`'s end."""
+    if exit_code == EXIT_USER_ERROR:
+        return Response.FAIL
+    if member.role is Role.EVALUATOR:
+        if exit_code == 0:
+            return Response.CONCLUDE
+        return _replace(member) if situation.workers_left else Response.FAIL
+    if exit_code == 0 or situation.ending:
+        return Response.GO_ON
+    if situation.replace_lost:
+        return _replace(member)
+    return Response.FAIL if situation.workers_left < situation.min_workers else Response.GO_ON
+
+
+def _replace(member: Member) -> Response:
+    return Response.REPLACE if member.incarnation < MAX_REPLACEMENTS else Response.FAIL
