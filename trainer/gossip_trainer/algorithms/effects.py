@@ -40,7 +40,6 @@ class Loss(StrEnum):
 
     BUSY = "busy"  # the exchange before is still under way
     PEER = "peer"  # the peer is gone, stopped, too slow, or refused
-    DEADLINE = "deadline"  # the worker may not wait any longer
 
 
 @dataclass(frozen=True, slots=True)

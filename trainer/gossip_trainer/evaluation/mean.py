@@ -42,7 +42,7 @@ class RunningMean:
             value = vector[start : start + BLOCK].double()
             before = value - mean
             mean.add_(before, alpha=1.0 / self.count)
-            self._squares += torch.dot(before, value.sub_(mean)).item()
+            self._squares += torch.dot(before, value - mean).item()
 
     def write_to_(self, out: Tensor) -> None:
         """Write the mean into `out`, shape (size,), in its precision."""

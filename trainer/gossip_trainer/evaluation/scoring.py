@@ -1,5 +1,6 @@
 """How good a model is on held-out data."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -20,8 +21,13 @@ class Score:
 
 
 @torch.no_grad()
-def score(module: nn.Module, dataset: Dataset) -> Score:
-    """Test `module` on the data set's held-out part; changes nothing but its training flag."""
+def score(
+    module: nn.Module, dataset: Dataset, after_batch: Callable[[], None] = lambda: None
+) -> Score:
+    """Test `module` on the data set's held-out part; changes nothing but its training flag.
+
+    `after_batch` is called between batches, for what cannot wait until a long test is over.
+    """
     module.eval()
     loss, correct, examples = 0.0, 0, 0
     for inputs, targets in dataset.test_batches(BATCH_SIZE):
@@ -29,4 +35,5 @@ def score(module: nn.Module, dataset: Dataset) -> Score:
         loss += cross_entropy(outputs, targets, reduction="sum").item()
         correct += int((outputs.argmax(dim=1) == targets).sum())
         examples += len(targets)
+        after_batch()
     return Score(loss / examples, correct / examples)

@@ -27,6 +27,7 @@ class Situation:
         min_workers: below this the job fails.
         replace_lost: whether lost workers are replaced.
         ending: the budget is used up, the target met or the job interrupted: no worker is replaced.
+        concluded: the evaluator has left with the result.
 
     """
 
@@ -34,6 +35,7 @@ class Situation:
     min_workers: int
     replace_lost: bool
     ending: bool
+    concluded: bool = False
 
 
 def respond(member: Member, exit_code: int, situation: Situation) -> Response:
@@ -44,11 +46,12 @@ def respond(member: Member, exit_code: int, situation: Situation) -> Response:
         if exit_code == 0:
             return Response.CONCLUDE
         return _replace(member) if situation.workers_left else Response.FAIL
-    if exit_code == 0 or situation.ending:
+    if exit_code == 0 or situation.concluded:
         return Response.GO_ON
-    if situation.replace_lost:
+    if situation.replace_lost and not situation.ending:
         return _replace(member)
-    return Response.FAIL if situation.workers_left < situation.min_workers else Response.GO_ON
+    wanted = 1 if situation.ending else situation.min_workers
+    return Response.FAIL if situation.workers_left < wanted else Response.GO_ON
 
 
 def _replace(member: Member) -> Response:

@@ -34,6 +34,7 @@ from gossip_trainer.observability.events import (
 
 POLL_SECONDS = 0.25
 CONCLUDE_SECONDS = 15.0  # how long workers may take to leave after the evaluator has left
+DESERTED_SECONDS = 60.0  # how long the evaluator may go on after the last worker has left
 INTERRUPT_SECONDS = 30.0  # how long an interrupted run may take to end well
 LOCAL_ADDRESS = "127.0.0.1"
 
@@ -108,6 +109,7 @@ class _Run:
     children: list[Child] = field(default_factory=list)
     uid: str = field(default_factory=lambda: str(uuid.uuid4()))
     stopping: bool = False  # nobody is replaced any more
+    workers_seen_at: float = field(default_factory=time.monotonic)
     concluded_at: float | None = None  # when the evaluator left with the result
     interrupts: int = 0
     interrupted_at: float = 0.0
@@ -159,7 +161,7 @@ class _Run:
             if (outcome := self._bury(child)) is not None:
                 return outcome
         if self.concluded_at is None:
-            return None
+            return self._check_deserted()
         late = time.monotonic() - self.concluded_at > CONCLUDE_SECONDS
         if self.children and not late:
             return None
@@ -191,12 +193,20 @@ class _Run:
                 pass
         return None
 
+    def _check_deserted(self) -> RunOutcome | None:
+        if self._situation().workers_left:
+            self.workers_seen_at = time.monotonic()
+        if time.monotonic() - self.workers_seen_at < DESERTED_SECONDS:
+            return None
+        return RunOutcome("failed", "all workers have left, but the evaluator does not conclude")
+
     def _situation(self) -> Situation:
         return Situation(
             workers_left=sum(child.member.role is Role.WORKER for child in self.children),
             min_workers=self.job.spec.workers.min_replicas,
             replace_lost=self.options.replace_lost,
-            ending=self.stopping or self.interrupts > 0 or self.concluded_at is not None,
+            ending=self.stopping or self.interrupts > 0,
+            concluded=self.concluded_at is not None,
         )
 
     def _replace(self, member: Member) -> None:

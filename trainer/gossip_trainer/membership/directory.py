@@ -5,9 +5,11 @@ when it serves; the launcher removes the file of a process that died, as Kuberne
 endpoint of a dead pod.
 """
 
+import logging
 import os
 import threading
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
 
@@ -15,17 +17,22 @@ from gossip_api.names import Role
 from gossip_trainer.errors import MembershipError
 from gossip_trainer.membership.roster import Endpoint, Roster
 
+log = logging.getLogger(__name__)
+
 POLL_SECONDS = 0.2
 SUFFIX = ".json"
 
 
+Natural = Annotated[int, msgspec.Meta(ge=0)]
+
+
 class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    role: str
-    rank: int
-    incarnation: int
+    role: Role
+    rank: Natural
+    incarnation: Natural
     host: str
-    port: int
-    store_port: int
+    port: Natural
+    store_port: Natural
 
 
 def read_roster(directory: Path) -> Roster:
@@ -39,9 +46,7 @@ def read_roster(directory: Path) -> Roster:
         except msgspec.DecodeError as error:
             raise MembershipError(f"{path}: not a member's file: {error}") from error
         endpoints.append(
-            Endpoint(
-                Role(file.role), file.rank, file.incarnation, file.host, file.port, file.store_port
-            )
+            Endpoint(file.role, file.rank, file.incarnation, file.host, file.port, file.store_port)
         )
     return Roster(tuple(endpoints))
 
@@ -54,16 +59,18 @@ def remove_member(directory: Path, name: str) -> None:
 class DirectoryRoster:
     """Watches a directory of member files with one thread.
 
-    The directory's modification time tells whether anything changed, so an idle watch costs one
-    `stat` per poll.
+    A member's file is written aside and renamed, so every change of it changes the set of names and
+    inodes; an idle watch costs one listing per poll.
     """
 
     def __init__(self, directory: Path, *, poll_seconds: float = POLL_SECONDS) -> None:
         self._directory = directory
         self._poll_seconds = poll_seconds
+        self._lock = threading.Lock()
+        self._seen: frozenset[tuple[str, int]] = frozenset()
+        self._roster = Roster()
         directory.mkdir(parents=True, exist_ok=True)
-        self._seen = self._stamp()
-        self._roster = read_roster(directory)
+        self._refresh()
         self._closed = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="roster", daemon=True)
         self._thread.start()
@@ -76,7 +83,7 @@ class DirectoryRoster:
     def announce(self, endpoint: Endpoint) -> None:
         """Write the own file; it appears whole or not at all."""
         file = _File(
-            endpoint.role.value,
+            endpoint.role,
             endpoint.rank,
             endpoint.incarnation,
             endpoint.host,
@@ -100,16 +107,19 @@ class DirectoryRoster:
 
     def _watch(self) -> None:
         while not self._closed.wait(self._poll_seconds):
-            if self._stamp() != self._seen:
+            try:
                 self._refresh()
+            except (MembershipError, OSError) as error:
+                # The roster stays as it was; the next poll tries again.
+                log.warning("the members in %s cannot be read: %s", self._directory, error)
 
     def _refresh(self) -> None:
-        # Stamped before the files are read: a change in between is seen at the next poll.
-        stamp = self._stamp()
-        roster = read_roster(self._directory)
-        if roster != self._roster:
-            self._roster = roster
-        self._seen = stamp
-
-    def _stamp(self) -> int:
-        return self._directory.stat().st_mtime_ns
+        with self._lock, os.scandir(self._directory) as entries:
+            # Listed before the files are read: a change in between is seen at the next poll.
+            listed = frozenset((entry.name, entry.inode()) for entry in entries)
+            if listed == self._seen:
+                return
+            roster = read_roster(self._directory)
+            if roster != self._roster:
+                self._roster = roster
+            self._seen = listed

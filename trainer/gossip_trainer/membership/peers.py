@@ -14,6 +14,7 @@ from gossip_trainer.membership.roster import Endpoint, Roster
 
 FIRST_ABSENCE_SECONDS = 1.0
 LONGEST_ABSENCE_SECONDS = 30.0
+MAX_DOUBLINGS = 10
 LINGER_SECONDS = 5.0  # how long a finished peer is still chosen
 NEVER = float("inf")
 
@@ -76,8 +77,11 @@ class Peers:
     def lost(self, name: str, now: float) -> None:
         """Note that an exchange with the member `name` was lost."""
         known = self._absences.get(name)
+        if known is not None and known.until == NEVER:
+            return  # it has finished and will be left out for good
         losses = known.losses + 1 if known is not None else 1
-        seconds = min(FIRST_ABSENCE_SECONDS * 2 ** (losses - 1), LONGEST_ABSENCE_SECONDS)
+        doublings = min(losses - 1, MAX_DOUBLINGS)
+        seconds = min(FIRST_ABSENCE_SECONDS * 2**doublings, LONGEST_ABSENCE_SECONDS)
         self._absences[name] = _Absence(losses, now, now + seconds)
         self._due = now
 

@@ -37,6 +37,7 @@ POLL_SECONDS = 0.5  # how often workers are asked how they stand
 SILENT_POLL_SECONDS = 5.0  # the same for one that did not answer the last time
 UNHEARD_SECONDS = 30.0  # a worker silent for so long is not waited for at the end
 RELEASE_SECONDS = 10.0
+TOUCH_SECONDS = 5.0  # how often workers hear of the evaluator while it tests a model
 MODEL_FILE = "model.safetensors"
 
 
@@ -105,6 +106,7 @@ class Evaluator:
         )
         self._census = CensusTaker(network.client, task.model.layout, stream)
         self._contacts = _Contacts()
+        self._asked = time.monotonic()
 
     def interrupt(self) -> None:
         """End the job for everyone."""
@@ -115,8 +117,11 @@ class Evaluator:
         every = self._settings.every.total_seconds()
         next_evaluation = time.monotonic() + every
         told = False
-        while not self._contacts.all_finished(time.monotonic()):
+        while True:
             self._ask()
+            # Right after everybody was asked: an evaluation may have taken long.
+            if self._contacts.all_finished(time.monotonic()):
+                return
             if (stop := self._network.progress.stop) is not None and not told:
                 told = True
                 samples = self._network.progress.samples
@@ -124,7 +129,8 @@ class Evaluator:
                     Stopping(reason=stop.reason, by=stop.by, step=0, job_samples=samples)
                 )
             if time.monotonic() >= next_evaluation and not told:
-                self._evaluate()
+                if math.isfinite(self._network.progress.began):
+                    self._evaluate()
                 next_evaluation = max(next_evaluation + every, time.monotonic())
             else:
                 time.sleep(max(0.0, min(POLL_SECONDS, next_evaluation - time.monotonic())))
@@ -152,7 +158,7 @@ class Evaluator:
         return list(self._network.roster().workers().values())
 
     def _ask(self) -> None:
-        now = time.monotonic()
+        self._asked = now = time.monotonic()
         asked = self._contacts.due(self._workers(), now)
         standings = self._census.ask(asked)
         now = time.monotonic()
@@ -171,7 +177,7 @@ class Evaluator:
         def visit(reading: Reading, vector: Tensor) -> None:
             if len(models) < self._settings.workers:
                 self._task.model.load_(vector)
-                own = score(self._task.model.module, self._task.dataset)
+                own = self._score()
                 models.append(
                     WorkerModel(
                         reading.member, reading.header.step, _finite(own.loss), own.accuracy
@@ -184,7 +190,7 @@ class Evaluator:
         if not census.readings:
             return None
         self._load_mean()
-        average = score(self._task.model.module, self._task.dataset)
+        average = self._score()
         evaluation = self._evaluation(census, average, tuple(models), final=final)
         if not final:
             self._events.emit(evaluation)
@@ -195,12 +201,14 @@ class Evaluator:
         self, census: Census, average: Score, models: tuple[WorkerModel, ...], *, final: bool
     ) -> Evaluation:
         progress, mean = self._network.progress, self._census.mean
-        # The final models are those of the moment the job was stopped.
+        # The final models are those of the moment the job was stopped; it may have been stopped
+        # before any worker began.
         now = progress.stop.at if final and progress.stop is not None else time.time()
+        seconds = max(0.0, now - progress.began)
         steps = [reading.header.step for reading in census.readings]
         distance = mean.consensus_distance
         return Evaluation(
-            seconds=now - progress.began,
+            seconds=seconds,
             job_samples=progress.samples,
             epoch=self._task.meter.epoch(progress.samples),
             averaged=len(census.readings),
@@ -214,6 +222,13 @@ class Evaluator:
             workers=models,
             final=final,
         )
+
+    def _score(self) -> Score:
+        return score(self._task.model.module, self._task.dataset, self._keep_in_touch)
+
+    def _keep_in_touch(self) -> None:
+        if time.monotonic() - self._asked >= TOUCH_SECONDS:
+            self._ask()
 
     def _load_mean(self) -> None:
         self._census.mean.write_to_(self._task.model.vector)

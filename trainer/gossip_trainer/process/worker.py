@@ -99,7 +99,7 @@ def _train(  # noqa: PLR0917 - the parts of a worker
     stream = random.Random(  # noqa: S311 - choosing peers needs a reproducible stream
         derive_seed(training.seed, "peers", environment.rank, environment.incarnation)
     )
-    observer = EventObserver(events, network.server, optimizer)
+    observer = EventObserver(events, network.server, optimizer, first_step=step)
     boundary = StepBoundary(
         task.name,
         algorithm=build_algorithm(spec.strategy, Rank(environment.rank), peers.view, stream),
@@ -108,6 +108,7 @@ def _train(  # noqa: PLR0917 - the parts of a worker
         links=Links(snapshots, peers, exchange, progress, collective),
         limits=Limits(task.meter, spec.run_policy.active_deadline),
         observer=observer,
+        first_step=step,
     )
     _obey_signals(boundary, progress, task.name)
     if progress.stop is None:

@@ -11,7 +11,7 @@ import msgspec
 
 from gossip_api.names import Role, parse_member_name
 from gossip_trainer.errors import ProgressError
-from gossip_trainer.progress.ledger import Ledger, LedgerRecord, Stop, StopReason, Tally
+from gossip_trainer.progress.ledger import Ledger, LedgerRecord, ProcessKey, Stop, StopReason
 
 NEVER_HEARD = float("-inf")
 
@@ -41,26 +41,23 @@ class JobProgress:
         # Re-entrant: a signal handler may end the job while its own thread holds the lock.
         self._lock = threading.RLock()
         self._ledger = Ledger()
-        self._own: tuple[int, int, int] | None = None  # rank, incarnation, started
+        self._own: ProcessKey | None = None
         self._own_samples = 0
         self._others = 0
         self._released = False
         self.evaluator_heard = NEVER_HEARD
 
     def begin(self, rank: int, incarnation: int, at: float) -> None:
-        """Open this process's tally, carrying what is known of its rank's earlier processes.
+        """Open this process's count.
 
         `at` is in seconds since the epoch and tells two processes of one incarnation apart.
         """
-        started = int(at * 1e9)
         with self._lock:
-            self._own = (rank, incarnation, started)
+            self._own = ProcessKey(rank, incarnation, int(at * 1e9))
             self._ledger.began = min(self._ledger.began, at)
-            self._ledger.add_tally(rank, Tally(incarnation, started, 0, 0))
-            self._recount()
 
     def count(self, samples: int) -> None:
-        """Add samples to the own tally; called by the training thread alone."""
+        """Add samples to the own count; called by the training thread alone."""
         self._own_samples += samples
 
     @property
@@ -100,7 +97,8 @@ class JobProgress:
     def send(self) -> bytes:
         """Return what the other side of an exchange should know."""
         with self._lock:
-            self._write_own()
+            if self._own is not None:
+                self._ledger.count(self._own, self._own_samples)
             return _ENCODER.encode(_Blob(self._ledger.record(), self._released))
 
     def receive(self, member: str, blob: bytes) -> None:
@@ -112,21 +110,9 @@ class JobProgress:
             raise ProgressError(f"{member!r} sent counters that make no sense: {error}") from error
         with self._lock:
             self._ledger.merge(heard.ledger)
-            self._recount()
+            # `samples` is read at every step, without the lock: others are summed up only here.
+            own = self._ledger.counts.get(self._own, 0) if self._own is not None else 0
+            self._others = self._ledger.samples - own
         if role is Role.EVALUATOR:
             self.evaluator_heard = self._clock()
             self._released = self._released or heard.released
-
-    def _write_own(self) -> None:
-        if self._own is not None:
-            rank, incarnation, started = self._own
-            self._ledger.add_tally(rank, Tally(incarnation, started, 0, self._own_samples))
-
-    def _recount(self) -> None:
-        # `samples` is read at every step, without the lock: others' part is summed up only here.
-        own = 0
-        if self._own is not None:
-            rank, incarnation, started = self._own
-            tally = self._ledger.tallies[rank]
-            own = tally.own if tally.key == (incarnation, started) else 0
-        self._others = self._ledger.samples - own

@@ -9,6 +9,7 @@ paper's peers see; then what arrived since the boundary before is mixed in; then
 is asked what to do next. If it wants to wait, the worker waits and mixes before the next forward.
 """
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -79,6 +80,8 @@ class StepBoundary:
         counters: what this worker has done.
         name: the member's name, written into the stop record if this worker ends the job.
 
+    `first_step` is the step of the model a late worker copied; it counts on from there.
+
     """
 
     def __init__(  # noqa: PLR0913 - the parts it puts together
@@ -91,11 +94,12 @@ class StepBoundary:
         links: Links,
         limits: Limits,
         observer: Observer,
+        first_step: int = 0,
         clock: Callable[[], float] = time.monotonic,
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
         self.name = name
-        self.counters = Counters()
+        self.counters = Counters(steps=first_step)
         self._algorithm = algorithm
         self._model = model
         self._optimizer = optimizer
@@ -145,7 +149,10 @@ class StepBoundary:
         """After the optimizer's step; return whether to go on training."""
         counters = self.counters
         counters.steps += 1
-        counters.loss_sum += loss
+        if math.isfinite(loss):
+            counters.loss_sum += loss
+        else:
+            counters.nonfinite += 1
         self._links.progress.count(self._samples)
         x = iterate_of(self._model, self._optimizer)
         if not self._links.snapshots.publish(x, self._header(loss)):
@@ -244,7 +251,9 @@ class StepBoundary:
     def _must_stop(self) -> bool:
         if self._links.collective is None:
             return self._wishes_to_stop()
-        if self._limits.meter.is_used_up(self._done()):
+        # Only what all have agreed on: clocks differ, so a budget of seconds is met by agreement.
+        agreed = Done(self._agreed_samples, seconds=0.0, steps=self.counters.steps)
+        if self._limits.meter.is_used_up(agreed):
             return self._use_up()
         return self._agreed_stop
 

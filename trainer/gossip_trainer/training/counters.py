@@ -8,13 +8,14 @@ class Counters:
     """Totals since the process began.
 
     Attributes:
-        steps: optimizer steps.
+        steps: optimizer steps, on top of those of the model the worker began with.
         exchanges: fetches that arrived and were mixed in.
         lost: fetches that came to nothing.
         skipped: fetches not begun because the one before was still under way.
         unpublished: steps not published because readers held every buffer.
         received_bytes: model bytes that arrived.
-        loss_sum: sum of all steps' losses.
+        loss_sum: sum of the steps' finite losses.
+        nonfinite: steps whose loss was not finite.
         staleness_sum: sum over exchanges of own step less the step the peer published at.
 
     """
@@ -26,6 +27,7 @@ class Counters:
     unpublished: int = 0
     received_bytes: int = 0
     loss_sum: float = 0.0
+    nonfinite: int = 0
     staleness_sum: int = 0
 
     def copy(self) -> "Counters":

@@ -13,9 +13,10 @@ from typing import Protocol
 from torch import Tensor
 
 from gossip_trainer.algorithms.effects import Fetch, Message
+from gossip_trainer.errors import GossipTrainerError
 from gossip_trainer.membership.roster import Endpoint
 from gossip_trainer.replica.memory import memory_of
-from gossip_trainer.transport.errors import NotReady, TransportError
+from gossip_trainer.transport.errors import NotReady
 from gossip_trainer.transport.wire import SnapshotHeader
 
 
@@ -113,6 +114,6 @@ class Exchange:
             header = self._puller.pull(peer.address, self._memory, expect=peer.name)
         except NotReady as error:
             return Lost(fetch, peer.name, str(error), suspect=False)
-        except TransportError as error:
+        except GossipTrainerError as error:
             return Lost(fetch, peer.name, str(error), suspect=True)
         return Arrived(fetch, peer.name, Message(self._buffer, header.step), header.finished)

@@ -36,12 +36,13 @@ def train(
     module, group = model.module, optimizer.param_groups[0]
     module.train()
     for indices in batches:
-        group["lr"] = rate(boundary.epoch)
         inputs, targets = dataset.train_batch(indices)
         model.gradient.zero_()
         loss = cross_entropy(module(inputs), targets)
         loss.backward()  # type: ignore[no-untyped-call]
         boundary.gradient_ready(samples=len(targets))
+        # Set here and not before: until now the step before's rate tells where x lies.
+        group["lr"] = rate(boundary.epoch)
         optimizer.step()
         if not boundary.step_done(loss.item()):
             return

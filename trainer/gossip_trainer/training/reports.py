@@ -1,6 +1,5 @@
 """Turns what a step boundary counts into the event log's records."""
 
-import math
 import time
 from collections.abc import Callable
 from typing import Protocol
@@ -33,13 +32,14 @@ class EventObserver:
         server: SentBytes,
         optimizer: Optimizer,
         *,
+        first_step: int = 0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._events = events
         self._server = server
         self._optimizer = optimizer
         self._clock = clock
-        self._last = Counters()
+        self._last = Counters(steps=first_step)
         self._last_samples = 0
         self._last_time = clock()
 
@@ -54,7 +54,8 @@ class EventObserver:
         steps = counters.steps - last.steps
         mixed = counters.exchanges - last.exchanges
         stale = counters.staleness_sum - last.staleness_sum
-        loss = (counters.loss_sum - last.loss_sum) / steps if steps else None
+        sound = steps > 0 and counters.nonfinite == last.nonfinite
+        loss = (counters.loss_sum - last.loss_sum) / steps if sound else None
         samples = boundary.own_samples
         self._events.emit(
             Progress(
@@ -62,7 +63,7 @@ class EventObserver:
                 samples=samples,
                 job_samples=boundary.job_samples,
                 epoch=boundary.epoch,
-                loss=loss if loss is not None and math.isfinite(loss) else None,
+                loss=loss,
                 learning_rate=self._optimizer.param_groups[0]["lr"],
                 samples_per_second=(samples - self._last_samples)
                 / max(now - self._last_time, 1e-9),

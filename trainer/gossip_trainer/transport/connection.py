@@ -5,6 +5,7 @@ import time
 from contextlib import suppress
 from typing import NoReturn
 
+from gossip_trainer.errors import GossipTrainerError
 from gossip_trainer.transport.chunks import CHUNK_BYTES, DIGEST_BYTES, cut, digest, framed_bytes
 from gossip_trainer.transport.errors import (
     Busy,
@@ -84,15 +85,21 @@ class Connection:
 
     def _hear(self, data: memoryview, courier: Courier) -> SnapshotHeader:
         reply = decode(Reply, data)
-        courier.receive(self.member, reply.gossip)
+        self._tell(courier, reply.gossip)
         return reply.snapshot
+
+    def _tell(self, courier: Courier, gossip: bytes) -> None:
+        try:
+            courier.receive(self.member, gossip)
+        except GossipTrainerError as error:
+            raise ProtocolError(f"what {self.member} tells makes no sense: {error}") from error
 
     def _expect(self, prefix: Prefix, kind: Kind, payload_bytes: int, courier: Courier) -> None:
         if (prefix.kind, prefix.payload_bytes) == (kind, payload_bytes):
             return
         if (prefix.kind, prefix.payload_bytes) == (Kind.NOT_READY, 0):
             unready = decode(Unready, self._framing.receive_header(prefix))
-            courier.receive(self.member, unready.gossip)
+            self._tell(courier, unready.gossip)
             raise NotReady(f"{self.member} has not published a snapshot yet")
         raise ProtocolError(
             f"{self.member} announces {prefix.kind.name} with {prefix.payload_bytes} bytes of "

@@ -33,8 +33,17 @@ def test_a_rank_is_not_replaced_for_ever():
 
 
 def test_nobody_is_replaced_once_the_job_ends():
-    ending = situation(replace_lost=True, ending=True, workers_left=0)
+    ending = situation(replace_lost=True, ending=True, workers_left=1, min_workers=4)
     assert respond(WORKER, KILLED, ending) is Response.GO_ON
+
+
+def test_the_last_workers_death_before_the_result_fails_the_run():
+    assert respond(WORKER, KILLED, situation(ending=True, workers_left=0)) is Response.FAIL
+
+
+def test_after_the_result_is_recorded_nothing_fails_the_run():
+    after = situation(ending=True, concluded=True, workers_left=0)
+    assert respond(WORKER, KILLED, after) is Response.GO_ON
 
 
 def test_a_worker_that_ends_well_changes_nothing():

@@ -179,7 +179,7 @@ def test_a_worker_silent_for_30_seconds_is_not_waited_for(make, client, time):
 
 def test_a_worker_that_answers_is_waited_for_even_if_an_evaluation_takes_long(make, client, time):
     client.finished, client.pull_seconds = {1}, 20.0
-    evaluator = make()
+    evaluator = make(every=100.0)
     time.at_sleep = lambda: client.finished.add(3) if time.now > 400.0 else None
     evaluator.watch()
     assert client.finished == {1, 3}

@@ -3,59 +3,46 @@ import math
 
 import pytest
 
-from gossip_trainer.progress.ledger import (
-    Ledger,
-    LedgerRecord,
-    Stop,
-    StopReason,
-    Tally,
-    merge_tallies,
-)
+from gossip_trainer.progress.ledger import Ledger, LedgerRecord, ProcessKey, Stop, StopReason
 
-FIRST, SECOND, THIRD = Tally(0, 100, 0, 10), Tally(1, 200, 0, 5), Tally(2, 300, 0, 3)
+FIRST, SECOND, THIRD = ProcessKey(0, 0, 100), ProcessKey(0, 1, 200), ProcessKey(0, 2, 300)
 
 
 def test_of_one_process_the_larger_count_stays():
-    assert merge_tallies(FIRST, FIRST._replace(own=7)) == FIRST
-    assert merge_tallies(FIRST, FIRST._replace(own=12)).own == 12
+    ledger = Ledger()
+    for samples in (7, 10, 8):
+        ledger.count(FIRST, samples)
+    assert ledger.samples == 10
 
 
-def test_a_newer_process_carries_the_samples_of_the_older():
-    assert merge_tallies(FIRST, SECOND) == SECOND._replace(carried=10)
-    assert merge_tallies(SECOND, FIRST).total == 15
+def test_a_restarted_process_of_one_incarnation_counts_beside_the_one_before():
+    ledger = Ledger()
+    ledger.count(FIRST, 10)
+    ledger.count(FIRST._replace(started=150), 4)
+    assert ledger.samples == 14
 
 
-def test_of_one_incarnation_the_process_that_started_later_is_newer():
-    restarted = Tally(0, 150, 0, 4)
-    assert merge_tallies(FIRST, restarted) == restarted._replace(carried=10)
-
-
-def test_samples_already_carried_are_not_carried_again():
-    carrying = SECOND._replace(carried=10)
-    assert merge_tallies(carrying, FIRST) == carrying
-
-
-def test_three_processes_of_one_rank_add_up_in_whatever_order_they_are_heard_of():
-    totals = set()
-    for a, b, c in itertools.permutations([FIRST, SECOND, THIRD]):
-        totals.add(merge_tallies(merge_tallies(a, b), c).total)
-        totals.add(merge_tallies(a, merge_tallies(b, c)).total)
-    assert totals == {18}
+@pytest.mark.parametrize("order", list(itertools.permutations([FIRST, SECOND, THIRD])))
+def test_processes_of_one_rank_add_up_in_whatever_order_they_are_heard_of(order):
+    samples = {FIRST: 10, SECOND: 5, THIRD: 3}
+    ledger = Ledger()
+    for key in order:
+        ledger.merge(LedgerRecord(math.inf, ((*key, samples[key]),)))
+    assert ledger.samples == 18
 
 
 def test_a_ledger_adds_up_all_ranks():
     ledger = Ledger()
     assert (ledger.samples, ledger.began, ledger.stop) == (0, math.inf, None)
-    ledger.add_tally(0, FIRST)
-    ledger.add_tally(3, SECOND)
-    ledger.add_tally(0, FIRST._replace(own=11))
+    ledger.count(ProcessKey(0, 0, 1), 11)
+    ledger.count(ProcessKey(3, 0, 1), 5)
     assert ledger.samples == 16
 
 
 def test_a_ledger_travels_whole():
     ledger, other = Ledger(began=3.5), Ledger()
-    ledger.add_tally(0, FIRST)
-    ledger.add_tally(3, SECOND._replace(carried=2))
+    ledger.count(FIRST, 10)
+    ledger.count(ProcessKey(3, 1, 200), 5)
     ledger.end(Stop(9.0, "worker-0-0", StopReason.TARGET))
     other.merge(ledger.record())
     assert other == ledger

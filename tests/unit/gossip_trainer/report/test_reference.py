@@ -4,8 +4,8 @@ from typing import Literal, get_args
 import msgspec
 import pytest
 
-from gossip_trainer.observability import reference
 from gossip_trainer.observability.events import Record
+from gossip_trainer.report import reference
 
 EVENTS = get_args(Record)
 

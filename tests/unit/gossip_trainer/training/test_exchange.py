@@ -123,9 +123,7 @@ def test_a_failed_fetch_is_lost_and_the_next_may_begin(exchange, puller, error, 
     assert isinstance(exchange.collect(SECONDS), Arrived)
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_a_fetch_whose_counters_make_no_sense_is_lost_like_any_other(exchange, puller):
-    # What the client's courier raises, and no TransportError.
     puller.error = ProgressError("'worker-2-0' sent counters that make no sense")
     puller.gate.set()
     exchange.begin(Fetch(2), peer(2))

@@ -1,4 +1,3 @@
-import math
 from types import SimpleNamespace
 
 import pytest
@@ -101,15 +100,14 @@ def test_it_reports_about_once_a_second(observer, boundary, events, clock):
     assert 3 <= len(events.records) <= 4
 
 
-@pytest.mark.parametrize("loss_sum", [math.nan, math.inf])
-def test_a_loss_that_is_not_finite_is_null(observer, boundary, events, loss_sum):
-    boundary.counters = Counters(steps=1, loss_sum=loss_sum)
+def test_a_loss_that_is_not_finite_is_null(observer, boundary, events):
+    boundary.counters = Counters(steps=2, loss_sum=1.0, nonfinite=1)
     observer.report(boundary)
     assert events.records[0].loss is None
 
 
 def test_after_a_loss_that_was_not_finite_later_ones_are_reported_again(observer, boundary, events):
-    boundary.counters = Counters(steps=1, loss_sum=math.nan)
+    boundary.counters = Counters(steps=1, nonfinite=1)
     observer.report(boundary)
     boundary.counters.steps += 1
     boundary.counters.loss_sum += 2.5

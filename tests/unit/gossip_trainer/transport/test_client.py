@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from gossip_trainer.errors import GossipTrainerError
 from gossip_trainer.transport.chunks import CHUNK_BYTES, digest
 from gossip_trainer.transport.errors import (
     ChecksumMismatch,
@@ -284,3 +285,15 @@ def test_a_closed_client_pulls_no_more(world, published, into):
 def test_memory_of_another_size_is_the_callers_fault(world, published):
     with pytest.raises(ValueError, match="5 bytes, the model 2109496"):
         world.client().pull(("127.0.0.1", 1), memoryview(bytearray(5)))
+
+
+def test_counters_that_make_no_sense_are_a_protocol_error(world, published, into, notebook):
+    class Confused(notebook):
+        def receive(self, member, blob):
+            raise GossipTrainerError("negative samples")
+
+    server = world.serve(published)
+    client = world.client(courier=Confused())
+
+    with pytest.raises(ProtocolError, match=r"worker-.*makes no sense: negative samples"):
+        client.pull(server.address, into)
