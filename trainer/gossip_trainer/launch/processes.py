@@ -70,10 +70,11 @@ class Nursery:
 def run_child(environ: Mapping[str, str], log: str, threads: int) -> None:
     """Become the process that `environ` describes.
 
-    It gets a session of its own: an interrupt typed at the terminal reaches the launcher alone,
-    which tells its children what it means.
+    It gets a process group of its own: an interrupt typed at the terminal reaches the launcher
+    alone, which tells its children what it means. Not a session of its own: Linux schedules
+    sessions as groups, and a thread that serves a peer would wait for its whole group's turn.
     """
-    os.setsid()
+    os.setpgrp()
     output = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
     os.dup2(output, 1)
     os.dup2(output, 2)
