@@ -11,13 +11,13 @@ import random
 import signal
 import time
 from contextlib import closing
-from dataclasses import dataclass, field
 
 from torch import Tensor
 
 from gossip_api.environment import ProcessEnvironment
 from gossip_trainer.errors import RunError
 from gossip_trainer.evaluation.census import Census, CensusTaker, Reading
+from gossip_trainer.evaluation.contacts import Contacts
 from gossip_trainer.evaluation.scoring import Score, score
 from gossip_trainer.membership.roster import Endpoint
 from gossip_trainer.observability.events import (
@@ -34,8 +34,8 @@ from gossip_trainer.replica.export import save_model
 from gossip_trainer.seeding import derive_seed
 
 POLL_SECONDS = 0.5  # how often workers are asked how they stand
+START_POLL_SECONDS = 0.1  # the same until training begins
 SILENT_POLL_SECONDS = 5.0  # the same for one that did not answer the last time
-UNHEARD_SECONDS = 30.0  # a worker silent for so long is not waited for at the end
 RELEASE_SECONDS = 10.0
 TOUCH_SECONDS = 5.0  # how often workers hear of the evaluator while it tests a model
 MODEL_FILE = "model.safetensors"
@@ -59,37 +59,6 @@ def run_evaluator(environment: ProcessEnvironment, task: Task, events: EventSink
         evaluator.conclude()
 
 
-@dataclass(slots=True)
-class _Contact:
-    """What is known of one worker's answers, by the monotonic clock."""
-
-    heard: float
-    due: float
-    finished: bool = False
-
-
-@dataclass(slots=True)
-class _Contacts:
-    """The workers' answers by member."""
-
-    known: dict[str, _Contact] = field(default_factory=dict)
-
-    def due(self, workers: list[Endpoint], now: float) -> list[Endpoint]:
-        """Return who is to be asked now; forgets those that have left."""
-        names = {worker.name for worker in workers}
-        self.known = {name: contact for name, contact in self.known.items() if name in names}
-        for name in names:
-            self.known.setdefault(name, _Contact(heard=now, due=now))
-        return [worker for worker in workers if self.known[worker.name].due <= now]
-
-    def all_finished(self, now: float) -> bool:
-        """Tell whether somebody has finished and nobody else is worth waiting for."""
-        contacts = self.known.values()
-        return any(c.finished for c in contacts) and all(
-            c.finished or now - c.heard > UNHEARD_SECONDS for c in contacts
-        )
-
-
 class Evaluator:
     """Watches one job from its first snapshot to its result."""
 
@@ -105,7 +74,7 @@ class Evaluator:
             derive_seed(task.job.spec.training.seed, "census", environment.incarnation)
         )
         self._census = CensusTaker(network.client, task.model.layout, stream)
-        self._contacts = _Contacts()
+        self._contacts = Contacts()
         self._asked = time.monotonic()
 
     def interrupt(self) -> None:
@@ -113,9 +82,9 @@ class Evaluator:
         self._end(StopReason.INTERRUPTED)
 
     def watch(self) -> None:
-        """Ask and evaluate until all workers have finished."""
+        """Ask and evaluate until all workers have finished; first as soon as training begins."""
         every = self._settings.every.total_seconds()
-        next_evaluation = time.monotonic() + every
+        next_evaluation = time.monotonic()
         told = False
         while True:
             self._ask()
@@ -128,12 +97,13 @@ class Evaluator:
                 self._events.emit(
                     Stopping(reason=stop.reason, by=stop.by, step=0, job_samples=samples)
                 )
-            if time.monotonic() >= next_evaluation and not told:
-                if math.isfinite(self._network.progress.began):
-                    self._evaluate()
-                next_evaluation = max(next_evaluation + every, time.monotonic())
-            else:
-                time.sleep(max(0.0, min(POLL_SECONDS, next_evaluation - time.monotonic())))
+            begun = math.isfinite(self._network.progress.began)
+            now = time.monotonic()
+            if begun and not told and now >= next_evaluation:
+                self._evaluate()
+                next_evaluation = now + every
+            due = next_evaluation if begun else now + START_POLL_SECONDS
+            time.sleep(max(0.0, min(POLL_SECONDS, due - time.monotonic())))
 
     def conclude(self) -> None:
         """Make, test and save the final average, then let the workers go."""
