@@ -13,7 +13,7 @@ from rich.text import Text
 
 from gossip_trainer.observability.events import Evaluation
 from gossip_trainer.report.history import History, fold
-from gossip_trainer.report.live import live_view, status_line
+from gossip_trainer.report.live import is_training, live_view, status_line
 from gossip_trainer.report.words import evaluation_line, news
 
 if TYPE_CHECKING:
@@ -77,18 +77,32 @@ class PlainDisplay:
         self._clock = clock
         self._history = History()
         self._next_line = clock() + every_seconds
+        self._untold: Evaluation | None = None
 
     def update(self, records: Iterable[Record]) -> None:
         """Print what is important, and how the run stands if it is time to."""
         new = list(records)
         lines = news(new, self._history)
-        lines += [evaluation_line(record) for record in new if isinstance(record, Evaluation)]
+        for record in new:
+            if isinstance(record, Evaluation):
+                self._untold = record
         self._history = fold(new, self._history).latest()
         if self._clock() >= self._next_line:
             self._next_line = self._clock() + self._every_seconds
-            lines.append(status_line(self._history, self._job))
+            lines += self._standing()
+        elif self._untold is not None and self._untold.final:
+            lines += self._newest_evaluation()
         for line in lines:
             self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+    def _standing(self) -> list[str]:
+        going = [status_line(self._history, self._job)] if is_training(self._history) else []
+        return self._newest_evaluation() + going
+
+    def _newest_evaluation(self) -> list[str]:
+        """Return the newest one's line if it was not told yet; evaluations may be frequent."""
+        untold, self._untold = self._untold, None
+        return [] if untold is None else [evaluation_line(untold)]
 
     def __enter__(self) -> Self:
         return self

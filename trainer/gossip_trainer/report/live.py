@@ -42,6 +42,11 @@ def live_view(history: History, job: GossipTrainingJob) -> RenderableType:
     return Group(*lines, _workers(history))
 
 
+def is_training(history: History) -> bool:
+    """Tell whether any worker that has told of its progress still trains."""
+    return any(worker.newest and not _ended(worker) for worker in history.workers.values())
+
+
 def status_line(history: History, job: GossipTrainingJob) -> str:
     """Put the whole job into one line."""
     going = [worker for worker in history.workers.values() if worker.newest and not _ended(worker)]

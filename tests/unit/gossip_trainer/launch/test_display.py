@@ -1,5 +1,6 @@
 import io
 
+import msgspec
 import pytest
 from rich.console import Console
 
@@ -134,18 +135,32 @@ def test_lines_about_the_progress_come_every_few_seconds_only(job, clock):
     )
 
 
-def test_a_lost_worker_an_evaluation_and_the_end_are_told_at_once(job, clock):
+def test_a_lost_worker_the_final_evaluation_and_the_end_are_told_at_once(job, clock):
     console = screen()
     with PlainDisplay(job, console, clock=clock) as display:
         display.update([BEGAN, PROGRESS])
-        display.update([EVALUATION])
+        display.update([msgspec.structs.replace(EVALUATION, final=True)])
         display.update([LOST])
         display.update([STOPPING])
 
     assert lines(console) == [
-        "evaluation: accuracy 50.00%, loss 1, consensus distance 0.1 (average of 2 models)",
+        "final evaluation: accuracy 50.00%, loss 1, consensus distance 0.1 (average of 2 models)",
         "worker-1-0 was lost: SIGKILL",
         "stopping: the target is reached",
+    ]
+
+
+def test_of_frequent_evaluations_only_the_newest_is_told_and_once(job, clock):
+    console = screen()
+    with PlainDisplay(job, console, every_seconds=5.0, clock=clock) as display:
+        for now, accuracy in [(1.0, 0.1), (2.0, 0.2), (5.0, 0.3)]:
+            clock.now = now
+            display.update([msgspec.structs.replace(EVALUATION, accuracy=accuracy)])
+        clock.now = 10.0
+        display.update([])
+
+    assert lines(console) == [
+        "evaluation: accuracy 30.00%, loss 1, consensus distance 0.1 (average of 2 models)"
     ]
 
 
