@@ -44,6 +44,8 @@ class ProcessEnvironment:
     """Folder with tls.crt, tls.key and ca.crt; None for plain TCP."""
     start_with: int = 1
     """How many workers must be up before training begins."""
+    shared_memory: bool = False
+    """Whether workers read each other's models from shared memory: all are on one machine."""
 
     def to_environ(self) -> dict[str, str]:
         """Write the variables; what is None is left out."""
@@ -58,6 +60,7 @@ class ProcessEnvironment:
             "OUTPUT": self.output,
             "TLS": self.tls,
             "START_WITH": self.start_with,
+            "SHARED_MEMORY": int(self.shared_memory),
         }
         return {PREFIX + name: str(value) for name, value in values.items() if value is not None}
 
@@ -76,6 +79,7 @@ class ProcessEnvironment:
             output=reader.read("OUTPUT", Path, fallback=Path()),
             tls=reader.read("TLS", Path, fallback=None, required=False),
             start_with=reader.read("START_WITH", _positive, fallback=1, required=False),
+            shared_memory=reader.read("SHARED_MEMORY", _flag, fallback=False, required=False),
         )
         if reader.problems:
             raise InvalidEnvironment("\n".join(reader.problems))
@@ -122,6 +126,12 @@ def _positive(text: str) -> int:
     if (count := _count(text)) < 1:
         raise ValueError("a whole number, 1 or more")
     return count
+
+
+def _flag(text: str) -> bool:
+    if text not in {"0", "1"}:
+        raise ValueError("0 or 1")
+    return text == "1"
 
 
 def _address(text: str) -> str:

@@ -20,6 +20,7 @@ SURFACE = {
         "--tls": "Folder with tls.crt, tls.key and ca.crt: exchange over mutual TLS.",
         "--replace-lost": "Start a new worker for one that was lost.",
         "--threads": "Torch threads per worker; by default cores/workers.",
+        "--no-shared-memory": "Exchange models over TCP only, as between machines.",
         "--format": "What to print.",
         "--debug": "Print the traceback of an error.",
     },

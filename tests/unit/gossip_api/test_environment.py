@@ -19,6 +19,7 @@ ENVIRONMENT = ProcessEnvironment(
     output=Path("/run/out"),
     tls=Path("/run/tls"),
     start_with=4,
+    shared_memory=True,
 )
 
 
@@ -28,9 +29,11 @@ def test_the_environment_survives_being_written():
 
 def test_what_may_be_missing_has_a_default():
     variables = ENVIRONMENT.to_environ()
-    del variables["GOSSIP_TLS"], variables["GOSSIP_START_WITH"]
+    for name in ("TLS", "START_WITH", "SHARED_MEMORY"):
+        del variables[f"GOSSIP_{name}"]
     environment = ProcessEnvironment.from_environ(variables)
     assert (environment.tls, environment.start_with) == (None, 1)
+    assert environment.shared_memory is False
     assert "GOSSIP_TLS" not in environment.to_environ()
 
 
@@ -61,6 +64,7 @@ def test_every_missing_variable_is_named():
         ("GOSSIP_RANK", "-1", "a whole number, 0 or more"),
         ("GOSSIP_INCARNATION", "\u0663", "a whole number, 0 or more"),
         ("GOSSIP_START_WITH", "0", "a whole number, 1 or more"),
+        ("GOSSIP_SHARED_MEMORY", "yes", "0 or 1"),
         ("GOSSIP_LISTEN", "localhost", "host:port"),
         ("GOSSIP_LISTEN", "localhost:99999", "host:port"),
     ],

@@ -74,6 +74,12 @@ def run_command(  # noqa: PLR0913 - one parameter per option of the command
     threads: Annotated[
         int | None, typer.Option(min=1, help="Torch threads per worker; by default cores/workers.")
     ] = None,
+    no_shared_memory: Annotated[
+        bool,
+        typer.Option(
+            "--no-shared-memory", help="Exchange models over TCP only, as between machines."
+        ),
+    ] = False,
     output: Format = "text",
     debug: Debug = False,
 ) -> None:
@@ -90,6 +96,7 @@ def run_command(  # noqa: PLR0913 - one parameter per option of the command
             tls=tls,
             replace_lost=replace_lost,
             threads=threads,
+            shared_memory=not no_shared_memory,
             output=output,
         )
         return run(request)

@@ -38,6 +38,7 @@ class RunRequest:
     tls: Path | None = None
     replace_lost: bool = False
     threads: int | None = None
+    shared_memory: bool = True
     output: OutputFormat = "text"
 
 
@@ -54,7 +55,11 @@ def run(request: RunRequest) -> int:
     progress = Console(stderr=True)
     progress.print(f"run directory: {out}", markup=False, highlight=False, soft_wrap=True)
     options = RunOptions(
-        out=out, tls=request.tls, replace_lost=request.replace_lost, threads=request.threads
+        out=out,
+        tls=request.tls,
+        replace_lost=request.replace_lost,
+        threads=request.threads,
+        shared_memory=request.shared_memory,
     )
     with make_display(job, output=request.output, console=progress) as display:
         outcome = run_locally(job, options, display.update)

@@ -50,6 +50,8 @@ class RunOptions:
         tls: folder with tls.crt, tls.key and ca.crt for mutual TLS between the processes.
         replace_lost: start a new process for a worker that was lost.
         threads: of torch in each process; by default the cores are shared out.
+        shared_memory: let workers read each other's models from shared memory. With `tls` they
+            never do: who asks for mutual TLS gets it for every exchange.
 
     """
 
@@ -57,6 +59,7 @@ class RunOptions:
     tls: Path | None = None
     replace_lost: bool = False
     threads: int | None = None
+    shared_memory: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,6 +247,7 @@ class _Run:
             # On one machine everybody starts together; waiting for all makes the beginning the
             # same every time. A replacement waits for nobody.
             start_with=replicas if member.incarnation == 0 else 1,
+            shared_memory=self.options.shared_memory and self.options.tls is None,
         )
         # gloo would look the machine's name up; all processes are right here.
         variables = {"GLOO_SOCKET_IFNAME": "lo"}

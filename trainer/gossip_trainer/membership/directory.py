@@ -33,6 +33,7 @@ class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     host: str
     port: Natural
     store_port: Natural
+    memory: str = ""
 
 
 def read_roster(directory: Path) -> Roster:
@@ -46,7 +47,15 @@ def read_roster(directory: Path) -> Roster:
         except msgspec.DecodeError as error:
             raise MembershipError(f"{path}: not a member's file: {error}") from error
         endpoints.append(
-            Endpoint(file.role, file.rank, file.incarnation, file.host, file.port, file.store_port)
+            Endpoint(
+                file.role,
+                file.rank,
+                file.incarnation,
+                file.host,
+                file.port,
+                store_port=file.store_port,
+                memory=file.memory,
+            )
         )
     return Roster(tuple(endpoints))
 
@@ -89,6 +98,7 @@ class DirectoryRoster:
             endpoint.host,
             endpoint.port,
             endpoint.store_port,
+            endpoint.memory,
         )
         target = self._directory / f"{endpoint.name}{SUFFIX}"
         aside = target.with_suffix(f".{os.getpid()}")

@@ -17,6 +17,8 @@ class Endpoint:
     port: int
     # Where this process hosts the store that collectives meet at; 0 if it hosts none.
     store_port: int = 0
+    # Where peers on the same machine find the memory it shares; empty if it shares none.
+    memory: str = ""
 
     @property
     def name(self) -> str:

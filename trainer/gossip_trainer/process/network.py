@@ -50,10 +50,15 @@ def open_network(
     identity: Identity,
     snapshots: SnapshotSource,
     *,
+    progress: JobProgress | None = None,
     store_port: int = 0,
+    memory: str = "",
 ) -> Network:
-    """Serve snapshots at the environment's address and make that known to the others."""
-    progress = JobProgress(time.monotonic)
+    """Serve snapshots at the environment's address and make that known to the others.
+
+    `progress` is new by default; `memory` is the path of what the process shares, if anything.
+    """
+    progress = progress or JobProgress(time.monotonic)
     tls = load_credentials(environment.tls) if environment.tls is not None else None
     host, _, port = environment.listen.rpartition(":")
     listener = socket.create_server((host, int(port)), backlog=128)
@@ -67,7 +72,8 @@ def open_network(
         environment.incarnation,
         host,
         server.address[1],
-        store_port,
+        store_port=store_port,
+        memory=memory,
     )
     source.announce(endpoint)
     return Network(endpoint, server, client, source, progress)

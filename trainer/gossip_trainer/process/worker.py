@@ -27,7 +27,7 @@ from gossip_trainer.process.task import Task
 from gossip_trainer.progress.ledger import StopReason
 from gossip_trainer.progress.shared import JobProgress
 from gossip_trainer.replica.export import save_model
-from gossip_trainer.replica.snapshots import Snapshots
+from gossip_trainer.replica.snapshots import NUM_BUFFERS, Snapshots
 from gossip_trainer.seeding import derive_seed
 from gossip_trainer.training.boundary import Limits, Links, StepBoundary
 from gossip_trainer.training.collective import Collective
@@ -35,6 +35,7 @@ from gossip_trainer.training.exchange import Exchange
 from gossip_trainer.training.loop import rate_of, train
 from gossip_trainer.training.optimizers import build_optimizer
 from gossip_trainer.training.reports import EventObserver
+from gossip_trainer.transport.shared import SharedClient, share_memory
 from gossip_trainer.transport.wire import SnapshotHeader
 
 RELEASE_SECONDS = 60.0  # without a sign of the evaluator for so long a finished worker goes
@@ -44,15 +45,30 @@ SEED = "seed"
 
 def run_worker(environment: ProcessEnvironment, task: Task, events: EventSink) -> None:
     """Train one rank's share of the job."""
-    snapshots = Snapshots(task.model.layout)
+    progress = JobProgress(time.monotonic)
+    memory = (
+        share_memory(task.identity, progress, num_buffers=NUM_BUFFERS)
+        if environment.shared_memory
+        else None
+    )
+    snapshots = Snapshots(task.model.layout, memory)
     if environment.incarnation == 0:
         # Whoever finds this worker finds a model: the seed's, which is everybody's first.
         snapshots.publish(Iterate(task.model.vector), SnapshotHeader(step=0, samples=0))
     with ExitStack() as stack:
+        if memory is not None:
+            stack.enter_context(closing(memory))
         meeting = Meeting.of(task.job.spec.strategy, environment)
         network = stack.enter_context(
             closing(
-                open_network(environment, task.identity, snapshots, store_port=meeting.store_port)
+                open_network(
+                    environment,
+                    task.identity,
+                    snapshots,
+                    progress=progress,
+                    store_port=meeting.store_port,
+                    memory=memory.path if memory is not None else "",
+                )
             )
         )
         host, port = network.endpoint.address
@@ -62,7 +78,8 @@ def run_worker(environment: ProcessEnvironment, task: Task, events: EventSink) -
         workers = wait_for_workers(network.roster, wanted, deadline)
         collective = stack.enter_context(meeting.join(environment.rank, workers))
         buffer = torch.zeros_like(task.model.vector)
-        exchange = stack.enter_context(closing(Exchange(network.client, buffer)))
+        shared = SharedClient(task.identity, progress) if environment.shared_memory else None
+        exchange = stack.enter_context(closing(Exchange(network.client, buffer, shared)))
         boundary = _train(environment, task, network, snapshots, exchange, collective, events)
         released = _await_release(network.progress)
         if not released:

@@ -4,6 +4,9 @@ A few buffers rotate. The training thread writes into one that nobody reads and 
 newest; readers pin the newest and release it when they are done. If every other buffer is pinned
 the step is not published: the trainer goes on, and the caller counts it. With three buffers that
 takes two readers that hang on to two different steps.
+
+The buffers may lie in memory that other processes read as well. Those readers do not pin: they find
+out afterwards that what they copied was overwritten meanwhile.
 """
 
 import threading
@@ -15,6 +18,7 @@ from gossip_trainer.algorithms.iterate import Iterate
 from gossip_trainer.replica.layout import Layout
 from gossip_trainer.replica.memory import memory_of
 from gossip_trainer.transport.chunks import ChunkDigests
+from gossip_trainer.transport.shared import SharedMemory, Slot
 from gossip_trainer.transport.wire import SnapshotHeader
 
 NUM_BUFFERS = 3
@@ -23,8 +27,13 @@ NUM_BUFFERS = 3
 class _Buffer:
     """One of the rotating buffers."""
 
-    def __init__(self, layout: Layout) -> None:
-        self.vector: Tensor = torch.zeros(layout.size, dtype=layout.dtype)
+    def __init__(self, layout: Layout, slot: Slot | None) -> None:
+        self.slot = slot
+        self.vector: Tensor = (
+            torch.zeros(layout.size, dtype=layout.dtype)
+            if slot is None
+            else torch.frombuffer(slot.vector, dtype=layout.dtype)
+        )
         self.memory = memory_of(self.vector).toreadonly()
         self.digests = ChunkDigests(layout.num_bytes)
         self.header = SnapshotHeader(step=0, samples=0)
@@ -67,10 +76,24 @@ class Pin:
 
 
 class Snapshots:
-    """Rotating buffers between one training thread and any number of readers."""
+    """Rotating buffers between one training thread and any number of readers.
 
-    def __init__(self, layout: Layout, *, num_buffers: int = NUM_BUFFERS) -> None:
-        self._buffers = [_Buffer(layout) for _ in range(num_buffers)]
+    Args:
+        layout: of the vectors.
+        shared: memory that other processes read; if given, its buffers are those that rotate.
+        num_buffers: how many rotate otherwise.
+
+    """
+
+    def __init__(
+        self,
+        layout: Layout,
+        shared: SharedMemory | None = None,
+        *,
+        num_buffers: int = NUM_BUFFERS,
+    ) -> None:
+        slots = [None] * num_buffers if shared is None else shared.slots
+        self._buffers = [_Buffer(layout, slot) for slot in slots]
         self._newest: _Buffer | None = None
         self._lock = threading.Lock()
 
@@ -80,8 +103,12 @@ class Snapshots:
             free = next((b for b in self._buffers if not b.readers and b is not self._newest), None)
         if free is None:
             return False
-        # Nobody can reach this buffer now: it is neither pinned nor the newest.
+        # Nobody can pin this buffer now: it is neither pinned nor the newest.
+        if free.slot is not None:
+            free.slot.begin()
         x.write_to_(free.vector)
+        if free.slot is not None:
+            free.slot.commit(header)
         free.digests.reset()
         free.header = header
         with self._lock:

@@ -41,13 +41,14 @@ def test_every_option_of_run_reaches_the_launcher(gossip, job_file, launcher):
     result = gossip(
         *("run", job_file, "--workers", 2, "--out", "here", "--tls", "certificates"),
         *("--replace-lost", "--threads", 3, "--set", "training.batchSize=64"),
-        *("--set", "training.seed=7", "--format", "json"),
+        *("--set", "training.seed=7", "--no-shared-memory", "--format", "json"),
     )
 
     assert result.exit_code == 0
     ((job, options),) = launcher.runs
     assert (str(options.out), str(options.tls)) == ("here", "certificates")
     assert (options.replace_lost, options.threads) == (True, 3)
+    assert options.shared_memory is False
     assert (job.spec.workers.replicas, job.spec.training.batch_size) == (2, 64)
     assert job.spec.training.seed == 7
     assert json.loads(result.stdout)["job"] == "digits"
@@ -75,3 +76,9 @@ def test_validation_is_quick_for_it_imports_nothing_that_trains_or_draws(job_fil
     assert (result.returncode, result.stderr) == (0, "")
     spent = sum(after[2:4]) - sum(before[2:4])
     assert spent < 1.0  # CPU seconds: other processes do not count
+
+
+def test_a_run_shares_memory_unless_told_otherwise(gossip, job_file, launcher):
+    assert gossip("run", job_file).exit_code == 0
+    ((_, options),) = launcher.runs
+    assert options.shared_memory is True

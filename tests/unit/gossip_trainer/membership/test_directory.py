@@ -2,6 +2,7 @@ import os
 import threading
 import time
 from contextlib import closing
+from dataclasses import replace
 
 import pytest
 
@@ -45,6 +46,13 @@ def test_an_announced_process_is_in_its_own_roster_at_once(open_roster):
     roster = open_roster()
     roster.announce(worker(3, 1, store_port=77))
     assert roster.roster == Roster((worker(3, 1, store_port=77),))
+
+
+def test_where_a_process_shares_its_memory_is_announced_with_it(open_roster):
+    sharing = replace(worker(2), memory="/proc/17/fd/5")
+    one, other = open_roster(), open_roster()
+    one.announce(sharing)
+    eventually(lambda: other.roster == Roster((sharing,)))
 
 
 def test_others_see_who_announces_and_who_withdraws(open_roster):

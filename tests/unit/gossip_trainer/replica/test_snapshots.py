@@ -1,4 +1,6 @@
 import threading
+from contextlib import closing
+from dataclasses import replace
 
 import pytest
 import torch
@@ -6,8 +8,11 @@ from torch import nn
 
 from gossip_trainer.algorithms.iterate import Iterate, LookAhead
 from gossip_trainer.replica.layout import layout_of
+from gossip_trainer.replica.memory import memory_of
 from gossip_trainer.replica.snapshots import Snapshots
 from gossip_trainer.transport.chunks import digest
+from gossip_trainer.transport.identity import Identity
+from gossip_trainer.transport.shared import SharedClient, SharedMemory
 from gossip_trainer.transport.wire import SnapshotHeader
 
 
@@ -117,3 +122,59 @@ def test_readers_in_other_threads_never_see_a_torn_snapshot(snapshots):
     assert not torn
     assert min(reads) > 20
     assert published > 100
+
+
+# Buffers that other processes read
+
+
+class Courier:
+    def send(self):
+        return b""
+
+    def receive(self, member, blob):
+        raise AssertionError("nothing is told")
+
+
+@pytest.fixture
+def shared(layout):
+    identity = Identity("job-1", "worker-0-0", layout.digest(), layout.num_bytes)
+    with closing(SharedMemory(identity, Courier(), num_buffers=3)) as memory:
+        client = SharedClient(replace(identity, member="worker-1-0"), Courier())
+        into = torch.zeros(layout.size)
+
+        def pull():
+            return client.pull(memory.path, memory_of(into), expect="worker-0-0"), into
+
+        yield Snapshots(layout, memory), pull
+
+
+def test_what_is_published_is_at_once_in_shared_memory_and_can_be_pinned(shared, layout):
+    snapshots, pull = shared
+    for step in range(7):
+        publish(snapshots, layout, step)
+        header, vector = pull()
+        assert header == SnapshotHeader(step=step, samples=10 * step)
+        assert torch.equal(vector, torch.full((layout.size,), float(step)))
+        pin = snapshots.pin()
+        assert torch.equal(pin.vector, vector)
+        assert pin.digests.of(0, pin.memory) == digest(pin.memory)
+        pin.release()
+
+
+def test_a_pinned_buffer_in_shared_memory_stays_as_it_is(shared, layout):
+    snapshots, pull = shared
+    publish(snapshots, layout, 1)
+    pin = snapshots.pin()
+    assert all(publish(snapshots, layout, step) for step in range(2, 9))
+    assert not (pin.vector - 1.0).any()
+    assert pull()[0].step == 8
+
+
+def test_a_publish_that_fails_leaves_the_snapshot_before_it(shared, layout):
+    snapshots, pull = shared
+    publish(snapshots, layout, 1)
+    with pytest.raises(RuntimeError):
+        snapshots.publish(Iterate(torch.zeros(3)), SnapshotHeader(step=2, samples=0))
+    assert pull()[0].step == 1
+    assert all(publish(snapshots, layout, step) for step in range(3, 9))
+    assert pull()[0].step == 8
