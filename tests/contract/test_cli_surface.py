@@ -24,6 +24,16 @@ SURFACE = {
         "--format": "What to print.",
         "--debug": "Print the traceback of an error.",
     },
+    "simulate": {
+        "": "Train a job in virtual time: many workers on one machine.",
+        "JOB": "Job file (YAML).",
+        "--workers": ("Numbers of workers to simulate, each for itself, instead of the job's."),
+        "--seeds": "How many seeds, from the job's upwards.",
+        "--set": "Change a value of the job, such as training.batchSize=64; may be repeated.",
+        "--out": "Directory to write results.json into.",
+        "--format": "What to print.",
+        "--debug": "Print the traceback of an error.",
+    },
     "validate": {
         "": "Check a job file and say all that is wrong with it.",
         "JOB": "Job file (YAML).",

@@ -9,9 +9,10 @@ import random
 import signal
 import time
 from contextlib import ExitStack, closing
-from pathlib import Path
+from dataclasses import dataclass
 
 import torch
+from torch.optim import Optimizer
 
 from gossip_api.environment import ProcessEnvironment
 from gossip_trainer.algorithms.effects import Rank
@@ -43,112 +44,126 @@ POLL_SECONDS = 0.05
 SEED = "seed"
 
 
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """A worker's place in its job: what it was given, and its ways to the others."""
+
+    environment: ProcessEnvironment
+    task: Task
+    events: EventSink
+    snapshots: Snapshots
+    network: Network
+    exchange: Exchange
+    collective: Collective | None
+
+
 def run_worker(environment: ProcessEnvironment, task: Task, events: EventSink) -> None:
     """Train one rank's share of the job."""
+    with ExitStack() as stack:
+        seat = _take_seat(stack, environment, task, events)
+        boundary = _train(seat)
+        progress = seat.network.progress
+        released = _await_release(progress)
+        if not released:
+            _save_own(seat)
+        steps, samples = boundary.counters.steps, progress.own_samples
+        events.emit(Finished(step=steps, samples=samples, released=released))
+
+
+def _take_seat(
+    stack: ExitStack, environment: ProcessEnvironment, task: Task, events: EventSink
+) -> Seat:
+    """Serve, become known, and wait until enough workers are up."""
     progress = JobProgress(time.monotonic)
-    memory = (
-        share_memory(task.identity, progress, num_buffers=NUM_BUFFERS)
-        if environment.shared_memory
-        else None
-    )
+    memory, reader = None, None
+    if environment.shared_memory:
+        memory = share_memory(task.identity, progress, num_buffers=NUM_BUFFERS)
+        reader = SharedClient(task.identity, progress)
+    if memory is not None:
+        stack.enter_context(closing(memory))
     snapshots = Snapshots(task.model.layout, memory)
     if environment.incarnation == 0:
         # Whoever finds this worker finds a model: the seed's, which is everybody's first.
         snapshots.publish(Iterate(task.model.vector), SnapshotHeader(step=0, samples=0))
-    with ExitStack() as stack:
-        if memory is not None:
-            stack.enter_context(closing(memory))
-        meeting = Meeting.of(task.job.spec.strategy, environment)
-        network = stack.enter_context(
-            closing(
-                open_network(
-                    environment,
-                    task.identity,
-                    snapshots,
-                    progress=progress,
-                    store_port=meeting.store_port,
-                    memory=memory.path if memory is not None else "",
-                )
-            )
-        )
-        host, port = network.endpoint.address
-        events.emit(Started(pid=os.getpid(), address=f"{host}:{port}"))
-        wanted = max(environment.start_with, task.job.spec.workers.min_replicas)
-        deadline = task.job.spec.run_policy.start_deadline
-        workers = wait_for_workers(network.roster, wanted, deadline)
-        collective = stack.enter_context(meeting.join(environment.rank, workers))
-        buffer = torch.zeros_like(task.model.vector)
-        shared = SharedClient(task.identity, progress) if environment.shared_memory else None
-        exchange = stack.enter_context(closing(Exchange(network.client, buffer, shared)))
-        boundary = _train(environment, task, network, snapshots, exchange, collective, events)
-        released = _await_release(network.progress)
-        if not released:
-            _save_own(task, snapshots, environment.output)
-        events.emit(
-            Finished(
-                step=boundary.counters.steps,
-                samples=network.progress.own_samples,
-                released=released,
-            )
-        )
+    meeting = Meeting.of(task.job.spec.strategy, environment)
+    network = open_network(
+        environment,
+        task.identity,
+        snapshots,
+        progress=progress,
+        store_port=meeting.store_port,
+        memory=memory.path if memory is not None else "",
+    )
+    stack.enter_context(closing(network))
+    host, port = network.endpoint.address
+    events.emit(Started(pid=os.getpid(), address=f"{host}:{port}"))
+    wanted = max(environment.start_with, task.job.spec.workers.min_replicas)
+    deadline = task.job.spec.run_policy.start_deadline
+    workers = wait_for_workers(network.roster, wanted, deadline)
+    collective = stack.enter_context(meeting.join(environment.rank, workers))
+    exchange = Exchange(network.client, torch.zeros_like(task.model.vector), reader)
+    stack.enter_context(closing(exchange))
+    return Seat(environment, task, events, snapshots, network, exchange, collective)
 
 
-def _train(  # noqa: PLR0917 - the parts of a worker
-    environment: ProcessEnvironment,
-    task: Task,
-    network: Network,
-    snapshots: Snapshots,
-    exchange: Exchange,
-    collective: Collective | None,
-    events: EventSink,
-) -> StepBoundary:
-    spec, training = task.job.spec, task.job.spec.training
-    model_from, step = SEED, 0
-    if environment.incarnation > 0:
-        model_from, step = copy_a_peer(network, task.model, spec.run_policy.start_deadline)
-    progress = network.progress
-    progress.begin(environment.rank, environment.incarnation, time.time())
-    events.emit(Began(model_from=model_from, step=step, job_samples=progress.samples))
-
+def _train(seat: Seat) -> StepBoundary:
+    """Begin with the right model, train to the end of the job, publish the final model."""
+    task, progress, training = seat.task, seat.network.progress, seat.task.job.spec.training
+    first_step = _begin(seat)
     optimizer = build_optimizer(training.optimizer, [task.model.parameter])
-    peers = Peers(environment.rank, environment.incarnation, network.roster)
-    peers.refresh(time.monotonic())
-    stream = random.Random(  # noqa: S311 - choosing peers needs a reproducible stream
-        derive_seed(training.seed, "peers", environment.rank, environment.incarnation)
-    )
-    observer = EventObserver(events, network.server, optimizer, first_step=step)
-    boundary = StepBoundary(
-        task.name,
-        algorithm=build_algorithm(spec.strategy, Rank(environment.rank), peers.view, stream),
-        model=task.model,
-        optimizer=optimizer,
-        links=Links(snapshots, peers, exchange, progress, collective),
-        limits=Limits(task.meter, spec.run_policy.active_deadline),
-        observer=observer,
-        first_step=step,
-    )
+    observer = EventObserver(seat.events, seat.network.server, optimizer, first_step=first_step)
+    boundary = _boundary(seat, optimizer, observer, first_step)
     _obey_signals(boundary, progress, task.name)
     if progress.stop is None:
         train(
             task.model,
             optimizer,
             task.dataset,
-            _batches(environment, task),
+            _batches(seat.environment, task),
             boundary,
             rate=rate_of(training, task.meter.total_epochs),
         )
     boundary.finish()
     observer.report(boundary)
     if (stop := progress.stop) is not None:
-        events.emit(
-            Stopping(
-                reason=stop.reason.value,
-                by=stop.by,
-                step=boundary.counters.steps,
-                job_samples=boundary.job_samples,
-            )
-        )
+        steps, samples = boundary.counters.steps, boundary.job_samples
+        seat.events.emit(Stopping(reason=stop.reason, by=stop.by, step=steps, job_samples=samples))
     return boundary
+
+
+def _begin(seat: Seat) -> int:
+    """Open the own count; a replacement copies a peer's model first. Returns the model's step."""
+    environment, network = seat.environment, seat.network
+    model_from, step = SEED, 0
+    if environment.incarnation > 0:
+        deadline = seat.task.job.spec.run_policy.start_deadline
+        model_from, step = copy_a_peer(network, seat.task.model, deadline)
+    network.progress.begin(environment.rank, environment.incarnation, time.time())
+    samples = network.progress.samples
+    seat.events.emit(Began(model_from=model_from, step=step, job_samples=samples))
+    return step
+
+
+def _boundary(
+    seat: Seat, optimizer: Optimizer, observer: EventObserver, first_step: int
+) -> StepBoundary:
+    environment, task, spec = seat.environment, seat.task, seat.task.job.spec
+    peers = Peers(environment.rank, environment.incarnation, seat.network.roster)
+    peers.refresh(time.monotonic())
+    stream = random.Random(  # noqa: S311 - choosing peers needs a reproducible stream
+        derive_seed(spec.training.seed, "peers", environment.rank, environment.incarnation)
+    )
+    progress, collective = seat.network.progress, seat.collective
+    return StepBoundary(
+        task.name,
+        algorithm=build_algorithm(spec.strategy, Rank(environment.rank), peers.view, stream),
+        model=task.model,
+        optimizer=optimizer,
+        links=Links(seat.snapshots, peers, seat.exchange, progress, collective),
+        limits=Limits(task.meter, spec.run_policy.active_deadline),
+        observer=observer,
+        first_step=first_step,
+    )
 
 
 def _batches(environment: ProcessEnvironment, task: Task) -> ShardSampler:
@@ -175,12 +190,14 @@ def _obey_signals(boundary: StepBoundary, progress: JobProgress, name: str) -> N
     signal.signal(signal.SIGINT, interrupt)
 
 
-def _save_own(task: Task, snapshots: Snapshots, folder: Path) -> None:
-    final = snapshots.pin()
+def _save_own(seat: Seat) -> None:
+    final = seat.snapshots.pin()
     assert final is not None, "the final model is published before anyone waits for a release"
-    task.model.load_(final.vector)
+    model, name = seat.task.model, seat.task.name
+    model.load_(final.vector)
     final.release()
-    save_model(task.model.module, folder / f"{task.name}.safetensors", {"member": task.name})
+    path = seat.environment.output / f"{name}.safetensors"
+    save_model(model.module, path, {"member": name})
 
 
 def _await_release(progress: JobProgress) -> bool:
