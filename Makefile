@@ -16,7 +16,7 @@ run: $(VENV)/.trainer ## Set everything up and train the main job with four work
 	$(BIN)/gossip run manifests/samples/digits.yaml $(RUN_ARGS)
 
 .PHONY: test
-test: $(VENV)/.dev $(VENV)/.data ## Set everything up and run all tests
+test: $(VENV)/.dev data ## Set everything up and run all tests
 	$(BIN)/pytest -n 2 -m "not heavy" $(TEST_ARGS)
 	$(BIN)/pytest -m heavy $(TEST_ARGS)
 
@@ -50,16 +50,19 @@ arch: $(VENV)/.dev ## Check that imports follow the architecture
 
 .PHONY: generate
 generate: $(VENV)/.dev ## Write everything that is generated: the CRD and the reference pages
-	$(BIN)/python -m gossip_api.crd > manifests/crd/gossiptrainingjobs.yaml
-	$(BIN)/python -m gossip_api.reference > docs/job-reference.md
-	$(BIN)/python -m gossip_trainer.report.reference > docs/event-log.md
+	$(call write,gossip_api.crd,manifests/crd/gossiptrainingjobs.yaml)
+	$(call write,gossip_api.reference,docs/job-reference.md)
+	$(call write,gossip_trainer.report.reference,docs/event-log.md)
+
+# A generator that fails leaves the old file.
+write = $(BIN)/python -m $(1) > $(VENV)/generated && cp $(VENV)/generated $(2)
 
 .PHONY: generated
 generated: generate ## Fail if something generated is not up to date
 	git diff --exit-code -- manifests/crd docs/job-reference.md docs/event-log.md
 
 .PHONY: bench
-bench: $(VENV)/.dev $(VENV)/.data ## Measure the transport and the cost of exchanging at every step
+bench: $(VENV)/.dev data ## Measure the transport and the cost of exchanging at every step
 	OMP_NUM_THREADS=1 $(BIN)/python tests/bench/bench_pull.py
 	OMP_NUM_THREADS=1 $(BIN)/python tests/bench/bench_steps.py
 
@@ -91,6 +94,6 @@ $(VENV)/.dev: $(VENV)/.trainer requirements/dev.txt
 	@touch $@
 
 # Fashion-MNIST's files come from Debian's package; tests that need them say so if they are absent.
-$(VENV)/.data: $(VENV)/.build
-	tests/install-data
-	@touch $@
+.PHONY: data
+data:
+	@tests/install-data

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 PREFIX = "GOSSIP_"
 
+EXIT_USER_ERROR = 64
+"""Exit code of a process that finds the job itself at fault: trying again is in vain."""
+
 T = TypeVar("T")
 
 

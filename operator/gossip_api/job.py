@@ -8,6 +8,7 @@ from gossip_api.evaluation import Evaluation
 from gossip_api.names import JOB_NAME_MAX_LENGTH, JOB_NAME_PATTERN
 from gossip_api.record import Record
 from gossip_api.run_policy import RunPolicy
+from gossip_api.simulation import Simulation
 from gossip_api.strategy import Strategy
 from gossip_api.training import Training
 from gossip_api.workers import Workers
@@ -56,6 +57,8 @@ class JobSpec(Record):
     """The evaluator: it averages the workers' models and tests the average."""
     run_policy: RunPolicy = RunPolicy()
     """When to give up."""
+    simulation: Simulation | None = None
+    """Machines, network and faults of `gossip simulate`; ignored by everything else."""
 
 
 class GossipTrainingJob(Record):

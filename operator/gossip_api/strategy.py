@@ -36,8 +36,8 @@ class GossipSettings(Record):
 class AllReduceSettings(Record):
     """Settings of synchronous all-reduce: every step averages the gradients of all workers."""
 
-    backend: Literal["auto", "gloo", "nccl"] = "auto"
-    """Backend of torch.distributed. auto: nccl where every worker has a GPU, else gloo."""
+    backend: Literal["auto", "gloo"] = "auto"
+    """Backend of torch.distributed. auto: the one that fits the workers' devices, gloo on CPUs."""
 
 
 class Strategy(TaggedRecord):

@@ -19,8 +19,20 @@ BelowOne = Annotated[float, Field(ge=0, lt=1)]
 Count = Annotated[int, Field(ge=1)]
 
 
+BUILT_IN_MODELS = ("mlp", "cnn", "resnet18")
+
+
 class Model(Record):
     """The neural network."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            field="name",
+            message=f"must be one of {', '.join(BUILT_IN_MODELS)}, or package.module:callable",
+            holds=lambda model: ":" in model.name or model.name in BUILT_IN_MODELS,
+            cel=f"self.name.contains(':') || self.name in {list(BUILT_IN_MODELS)}",
+        ),
+    )
 
     name: Annotated[str, Field(pattern=MODEL_NAME)]
     """A built-in model (mlp, cnn, resnet18) or `package.module:callable` that returns one."""

@@ -25,5 +25,9 @@ class CollectiveError(GossipTrainerError):
     """A collective lost a member or its deadline passed."""
 
 
+class DivergedError(GossipTrainerError):
+    """Training led to a model that is not finite."""
+
+
 class RunError(GossipTrainerError):
     """A run as a whole cannot go on; the text is the one line its user sees."""

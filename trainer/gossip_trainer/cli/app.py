@@ -104,6 +104,46 @@ def run_command(  # noqa: PLR0913 - one parameter per option of the command
     raise typer.Exit(guarded(command, debug=debug))
 
 
+@app.command("simulate")
+def simulate_command(
+    job: Job,
+    *,
+    workers: Annotated[
+        str | None,
+        typer.Option(
+            metavar="N,N,...",
+            help="Numbers of workers to simulate, each for itself, instead of the job's.",
+        ),
+    ] = None,
+    seeds: Annotated[
+        int, typer.Option(min=1, max=1000, help="How many seeds, from the job's upwards.")
+    ] = 1,
+    overrides: Overrides = None,
+    out: Annotated[Path | None, typer.Option(help="Directory to write results.json into.")] = None,
+    output: Format = "text",
+    debug: Debug = False,
+) -> None:
+    """Train a job in virtual time: many workers on one machine."""
+
+    def command() -> int:
+        from gossip_trainer.cli.simulate import (  # noqa: PLC0415 - see the docstring
+            SimulateRequest,
+            run_simulations,
+        )
+
+        request = SimulateRequest(
+            path=job,
+            workers=workers,
+            seeds=seeds,
+            out=out,
+            overrides=overrides or (),
+            output=output,
+        )
+        return run_simulations(request)
+
+    raise typer.Exit(guarded(command, debug=debug))
+
+
 @app.command("validate")
 def validate_command(
     job: Job, *, overrides: Overrides = None, output: Format = "text", debug: Debug = False

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from gossip_trainer.cli.errors import FAILED, INTERRUPTED, OK
+from gossip_trainer.cli.errors import FAILED, INTERRUPTED, OK, InvalidCommand
 from gossip_trainer.cli.job import load
 from gossip_trainer.cli.run_directory import choose_run_directory
 from gossip_trainer.launch.display import OutputFormat, make_display
@@ -17,6 +17,8 @@ from gossip_trainer.launch.local_run import RunOptions, run_locally
 from gossip_trainer.report.files import write_report
 from gossip_trainer.report.summary import Summary, as_json
 from gossip_trainer.report.table import final_table
+from gossip_trainer.transport.errors import CredentialsError
+from gossip_trainer.transport.security import load_credentials
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -48,6 +50,8 @@ def run(request: RunRequest) -> int:
     Progress goes to stderr, the result to stdout, so that the result can be piped.
     """
     job = load(request.path, request.overrides, workers=request.workers)
+    if request.tls is not None:
+        _check_credentials(request.tls)
     out = choose_run_directory(request.out, job.metadata.name)
     # The user's own modules lie where the command is given, as with `python -m`; the processes of
     # the run inherit the path.
@@ -66,6 +70,13 @@ def run(request: RunRequest) -> int:
     summary = write_report(out, job, state=outcome.state, reason=outcome.reason)
     _show(summary, out, request.output)
     return EXIT_CODES[summary.outcome]
+
+
+def _check_credentials(folder: Path) -> None:
+    try:
+        load_credentials(folder)
+    except CredentialsError as error:
+        raise InvalidCommand(f"--tls {folder}: {error}") from error
 
 
 def _show(summary: Summary, out: Path, output: OutputFormat) -> None:

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from enum import Enum, auto
 
+from gossip_api.environment import EXIT_USER_ERROR
 from gossip_api.names import Member, Role
 
 MAX_REPLACEMENTS = 6  # of one rank, or of the evaluator
-EXIT_USER_ERROR = 64
 
 
 class Response(Enum):
@@ -24,7 +24,8 @@ class Situation:
 
     Attributes:
         workers_left: workers that still live.
-        min_workers: below this the job fails.
+        min_workers: below this the job fails; all of them before training has begun, when the
+            others wait for each, and with a strategy that needs every one.
         replace_lost: whether lost workers are replaced.
         ending: the budget is used up, the target met or the job interrupted: no worker is replaced.
         concluded: the evaluator has left with the result.

@@ -23,6 +23,7 @@ from gossip_trainer.launch.exit_policy import Response, Situation, respond
 from gossip_trainer.launch.processes import Child, Nursery, describe_exit, end_children
 from gossip_trainer.membership.directory import remove_member
 from gossip_trainer.observability.events import (
+    Began,
     EventLog,
     EventTail,
     Failed,
@@ -36,7 +37,10 @@ POLL_SECONDS = 0.25
 CONCLUDE_SECONDS = 15.0  # how long workers may take to leave after the evaluator has left
 DESERTED_SECONDS = 60.0  # how long the evaluator may go on after the last worker has left
 INTERRUPT_SECONDS = 30.0  # how long an interrupted run may take to end well
+INTERRUPT_AGAIN_SECONDS = 1.0
 LOCAL_ADDRESS = "127.0.0.1"
+
+ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 State = Literal["succeeded", "failed", "interrupted"]
 
@@ -95,7 +99,7 @@ def _signals(run: "_Run") -> Iterator[None]:
     def interrupt(_signal: int, _frame: object) -> None:
         run.interrupt()
 
-    before = {s: signal.signal(s, interrupt) for s in (signal.SIGINT, signal.SIGTERM)}
+    before = {s: signal.signal(s, interrupt) for s in ENDING_SIGNALS}
     try:
         yield
     finally:
@@ -116,8 +120,10 @@ class _Run:
     concluded_at: float | None = None  # when the evaluator left with the result
     interrupts: int = 0
     interrupted_at: float = 0.0
+    passed_on_at: float = 0.0
     failures: dict[str, Failed] = field(default_factory=dict)
     first_loss: str | None = None
+    begun: set[str] = field(default_factory=set)  # workers that have begun to train
     events: EventLog = field(init=False)
     tail: EventTail = field(init=False)
     nursery: Nursery = field(init=False)
@@ -127,8 +133,9 @@ class _Run:
         path = self.options.out / "events.jsonl"
         self.events = EventLog(path, "launcher")
         self.tail = EventTail(path)
-        cores = os.cpu_count() or 1
-        threads = self.options.threads or max(1, cores // self.job.spec.workers.replicas)
+        # One core is left to everything else; on small machines each process gets one thread.
+        spare = len(os.sched_getaffinity(0)) - 1
+        threads = self.options.threads or max(1, spare // self.job.spec.workers.replicas)
         self.nursery = Nursery(threads)
 
     def start(self) -> None:
@@ -143,18 +150,20 @@ class _Run:
         return fresh
 
     def interrupt(self) -> None:
-        """End the job well; the second time, at once."""
+        """End the job well; the second time, or before training has begun, at once."""
         self.interrupts += 1
         self.interrupted_at = time.monotonic()
+        self._pass_on_interrupt()
+
+    def _pass_on_interrupt(self) -> None:
+        self.passed_on_at = time.monotonic()
         for child in self.children:
             child.send_signal(signal.SIGINT)
 
     def advance(self) -> RunOutcome | None:
         """Look after the children once; return the outcome when the run is over."""
-        if self.interrupts > 1:
-            return RunOutcome("interrupted", "interrupted twice; the processes were killed")
-        if self.interrupts and time.monotonic() - self.interrupted_at > INTERRUPT_SECONDS:
-            return RunOutcome("interrupted", "the processes did not end in time and were killed")
+        if (outcome := self._check_interrupted()) is not None:
+            return outcome
         ended = [child for child in self.children if child.exit_code is not None]
         # Killed ones first: those that failed beside them may have failed for their lack.
         ended.sort(key=lambda child: child.exit_code or 0)
@@ -170,11 +179,27 @@ class _Run:
             return None
         return RunOutcome("interrupted" if self.interrupts else "succeeded")
 
+    def _check_interrupted(self) -> RunOutcome | None:
+        now = time.monotonic()
+        if not self.interrupts:
+            return None
+        if self.interrupts > 1:
+            return RunOutcome("interrupted", "interrupted twice; the processes were killed")
+        if not self._has_begun():
+            return RunOutcome("interrupted", "interrupted before training began")
+        if now - self.interrupted_at > INTERRUPT_SECONDS:
+            return RunOutcome("interrupted", "the processes did not end in time and were killed")
+        if now - self.passed_on_at > INTERRUPT_AGAIN_SECONDS:
+            self._pass_on_interrupt()  # a replacement may not have been ready to hear it
+        return None
+
     def _read_events(self) -> None:
         for record in self.tail.new():
             self.fresh.append(record)
             if isinstance(record, Failed):
                 self.failures[record.source] = record
+            if isinstance(record, Began):
+                self.begun.add(record.source)
             self.stopping = self.stopping or isinstance(record, Stopping)
 
     def _bury(self, child: Child) -> RunOutcome | None:
@@ -206,11 +231,19 @@ class _Run:
     def _situation(self) -> Situation:
         return Situation(
             workers_left=sum(child.member.role is Role.WORKER for child in self.children),
-            min_workers=self.job.spec.workers.min_replicas,
+            min_workers=self._min_workers(),
             replace_lost=self.options.replace_lost,
             ending=self.stopping or self.interrupts > 0,
             concluded=self.concluded_at is not None,
         )
+
+    def _min_workers(self) -> int:
+        workers = self.job.spec.workers
+        everybody = self.job.spec.strategy.all_reduce is not None or not self._has_begun()
+        return workers.replicas if everybody else workers.min_replicas
+
+    def _has_begun(self) -> bool:
+        return len(self.begun) >= self.job.spec.workers.replicas
 
     def _replace(self, member: Member) -> None:
         new = Member(member.role, member.index, member.incarnation + 1)

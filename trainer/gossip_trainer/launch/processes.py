@@ -4,6 +4,7 @@ import multiprocessing
 import os
 import signal
 import sys
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from multiprocessing.context import ForkServerProcess
@@ -75,6 +76,8 @@ def run_child(environ: Mapping[str, str], log: str, threads: int) -> None:
     sessions as groups, and a thread that serves a peer would wait for its whole group's turn.
     """
     os.setpgrp()
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    threading.Thread(target=_end_with_launcher, name="launcher watch", daemon=True).start()
     output = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
     os.dup2(output, 1)
     os.dup2(output, 2)
@@ -87,6 +90,13 @@ def run_child(environ: Mapping[str, str], log: str, threads: int) -> None:
 
     torch.set_num_threads(threads)
     sys.exit(main(os.environ))
+
+
+def _end_with_launcher() -> None:
+    launcher = multiprocessing.parent_process()
+    assert launcher is not None, "this runs in a child of the launcher"
+    launcher.join()
+    os.kill(os.getpid(), signal.SIGKILL)  # nobody looks after this process any more
 
 
 def describe_exit(code: int) -> str:

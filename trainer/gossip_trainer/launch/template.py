@@ -4,11 +4,18 @@ Importing torch and its optimizers takes seconds of CPU time. The launcher's for
 this module and forks each process from it; a container starts from scratch instead.
 """
 
+import signal
+
 import torch
 
 from gossip_trainer.process import main
 
 # The first optimizer of a process makes torch import its compiler, which takes longest of all.
 torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
+
+# The template must outlive what ends the launcher's process group: it brings the processes' exit
+# codes. Each process sets its own handlers.
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
 __all__ = ["main"]

@@ -19,7 +19,7 @@ from gossip_trainer.membership.roster import Endpoint, Roster
 
 log = logging.getLogger(__name__)
 
-POLL_SECONDS = 0.2
+POLL_SECONDS = 0.05
 SUFFIX = ".json"
 
 

@@ -68,20 +68,13 @@ def build_model(
 def _resolve(name: str) -> Callable[..., object]:
     """Import what a name stands for."""
     place = f"spec.training.model.name {name!r}"
-    module_name, colon, attribute = BUILT_IN.get(name, name).partition(":")
-    if not colon:
-        near = get_close_matches(name, BUILT_IN, n=1)
-        hint = f"did you mean {near[0]!r}? " if near else ""
-        raise ModelError(
-            f"{place}: unknown model; {hint}allowed are {', '.join(BUILT_IN)} "
-            "or your own as package.module:callable"
-        )
+    module_name, _, attribute = BUILT_IN.get(name, name).partition(":")
     try:
         module = importlib.import_module(module_name)
     except Exception as error:
         raise ModelError(
             f"{place}: cannot import {module_name}: {type(error).__name__}: {error}; "
-            "the module must be on PYTHONPATH of every worker"
+            "the module must lie in the folder the command is given in, or on PYTHONPATH"
         ) from error
     factory: object = getattr(module, attribute, None)
     if factory is None:

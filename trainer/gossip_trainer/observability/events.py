@@ -74,7 +74,8 @@ class Progress(Event, frozen=True):
         lost: exchanges lost so far, with a peer that was gone, stopped, too slow or refused.
         skipped: exchanges not begun because the one before was still under way.
         staleness: mean age in steps of the models mixed in since the last such record: own step
-            less the step the peer published it at; null if there were none.
+            less the step the peer published it at, negative if the peer is ahead; null if there
+            were none.
         received_bytes: model bytes received so far.
         sent_bytes: model bytes sent so far.
         unpublished: steps whose model was not published because readers held every buffer.

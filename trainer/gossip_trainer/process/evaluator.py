@@ -15,7 +15,7 @@ from contextlib import closing
 from torch import Tensor
 
 from gossip_api.environment import ProcessEnvironment
-from gossip_trainer.errors import RunError
+from gossip_trainer.errors import DivergedError, RunError
 from gossip_trainer.evaluation.census import Census, CensusTaker, Reading
 from gossip_trainer.evaluation.contacts import Contacts
 from gossip_trainer.evaluation.scoring import Score, score
@@ -123,6 +123,11 @@ class Evaluator:
         )
         self._events.emit(evaluation)
         self._release()
+        if evaluation.loss is None:
+            raise DivergedError(
+                "training diverged: the averaged model's loss is not finite; lower "
+                "spec.training.optimizer.learningRate"
+            )
 
     def _workers(self) -> list[Endpoint]:
         return list(self._network.roster().workers().values())

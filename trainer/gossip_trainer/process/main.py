@@ -5,19 +5,20 @@ from collections.abc import Mapping
 
 import torch
 
-from gossip_api.environment import ProcessEnvironment
+from gossip_api.environment import EXIT_USER_ERROR, ProcessEnvironment
 from gossip_api.errors import GossipApiError
 from gossip_api.loading import load_job
 from gossip_api.names import Role, member_name
-from gossip_trainer.errors import DataError, GossipTrainerError, ModelError
+from gossip_trainer.errors import DataError, DivergedError, GossipTrainerError, ModelError
 from gossip_trainer.observability.events import EventLog, Failed
 from gossip_trainer.process.evaluator import run_evaluator
 from gossip_trainer.process.task import build_task
 from gossip_trainer.process.worker import run_worker
+from gossip_trainer.transport.errors import CredentialsError
 
 EXIT_FAILED = 1
-EXIT_USER_ERROR = 64  # the job itself is at fault: trying again is in vain
 EVENTS_FILE = "events.jsonl"
+USER_ERRORS = (DataError, ModelError, DivergedError, CredentialsError)
 
 
 def main(environ: Mapping[str, str]) -> int:
@@ -37,7 +38,7 @@ def main(environ: Mapping[str, str]) -> int:
         task = build_task(load_job(environment.job_file), environment)
         run = run_worker if environment.role is Role.WORKER else run_evaluator
         run(environment, task, events)
-    except (GossipApiError, DataError, ModelError) as error:
+    except (GossipApiError, *USER_ERRORS) as error:
         events.emit(Failed(reason=str(error), user_error=True))
         return EXIT_USER_ERROR
     except GossipTrainerError as error:

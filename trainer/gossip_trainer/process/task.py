@@ -8,6 +8,7 @@ from gossip_api.names import member_name
 from gossip_trainer.data.dataset import Dataset
 from gossip_trainer.data.registry import load_dataset
 from gossip_trainer.models.registry import build_model
+from gossip_trainer.process.trial import try_model
 from gossip_trainer.progress.budget import BudgetMeter
 from gossip_trainer.replica.flat import FlatModel
 from gossip_trainer.transport.identity import Identity
@@ -35,6 +36,7 @@ def build_task(job: GossipTrainingJob, environment: ProcessEnvironment) -> Task:
         num_classes=dataset.num_classes,
         seed=training.seed,
     )
+    try_model(training.model.name, module, dataset)
     model = FlatModel(module)
     name = member_name(environment.role, environment.rank, environment.incarnation)
     return Task(

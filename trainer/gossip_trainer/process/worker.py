@@ -55,6 +55,7 @@ class Seat:
     network: Network
     exchange: Exchange
     collective: Collective | None
+    batches: ShardSampler
 
 
 def run_worker(environment: ProcessEnvironment, task: Task, events: EventSink) -> None:
@@ -74,6 +75,7 @@ def _take_seat(
     stack: ExitStack, environment: ProcessEnvironment, task: Task, events: EventSink
 ) -> Seat:
     """Serve, become known, and wait until enough workers are up."""
+    batches = _batches(environment, task)  # first: a share may be empty
     progress = JobProgress(time.monotonic)
     memory, reader = None, None
     if environment.shared_memory:
@@ -103,7 +105,7 @@ def _take_seat(
     collective = stack.enter_context(meeting.join(environment.rank, workers))
     exchange = Exchange(network.client, torch.zeros_like(task.model.vector), reader)
     stack.enter_context(closing(exchange))
-    return Seat(environment, task, events, snapshots, network, exchange, collective)
+    return Seat(environment, task, events, snapshots, network, exchange, collective, batches)
 
 
 def _train(seat: Seat) -> StepBoundary:
@@ -114,12 +116,13 @@ def _train(seat: Seat) -> StepBoundary:
     observer = EventObserver(seat.events, seat.network.server, optimizer, first_step=first_step)
     boundary = _boundary(seat, optimizer, observer, first_step)
     _obey_signals(boundary, progress, task.name)
-    if progress.stop is None:
+    # Where workers meet at every step they also agree there on when to end.
+    if progress.stop is None or seat.collective is not None:
         train(
             task.model,
             optimizer,
             task.dataset,
-            _batches(seat.environment, task),
+            seat.batches,
             boundary,
             rate=rate_of(training, task.meter.total_epochs),
         )

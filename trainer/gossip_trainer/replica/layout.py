@@ -7,7 +7,6 @@ vector exactly like one of its own; the gaps stay zero and take part in every ex
 """
 
 import hashlib
-from collections.abc import Iterator
 from dataclasses import dataclass
 from math import prod
 
@@ -17,6 +16,7 @@ from torch import Tensor, nn
 from gossip_trainer.errors import ModelError
 
 ALIGNMENT = 64  # bytes
+DTYPES = (torch.float32, torch.float64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +63,6 @@ class Layout:
         lines += [f"{e.name} {list(e.shape)} {e.offset}" for e in self.entries]
         return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
-    def tensors(self, vector: Tensor) -> Iterator[tuple[str, Tensor]]:
-        """Yield every tensor's name and its view of `vector`."""
-        for entry in self.entries:
-            yield entry.name, entry.of(vector)
-
 
 def layout_of(module: nn.Module) -> Layout:
     """Return the layout of a module.
@@ -80,6 +75,10 @@ def layout_of(module: nn.Module) -> Layout:
     if not trainable:
         raise ModelError(f"{type(module).__name__} has no trainable parameter; nothing to train")
     dtype = next(iter(trainable.values())).dtype
+    if dtype not in DTYPES:
+        raise ModelError(
+            f"{type(module).__name__} has parameters of dtype {dtype}; must be float32 or float64"
+        )
     for name, tensor in (trainable | others).items():
         if tensor.dtype != dtype:
             raise ModelError(

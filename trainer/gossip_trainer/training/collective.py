@@ -52,7 +52,7 @@ class TorchCollective:
         store: where the workers meet, host and port; the lowest rank hosts it.
         ranks: all members, ascending.
         rank: the own one.
-        backend: "gloo" or "nccl".
+        backend: torch.distributed's, such as "gloo".
         timeout: the longest a collective may take, and the meeting at the start.
 
     """

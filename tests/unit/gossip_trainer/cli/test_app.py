@@ -37,21 +37,40 @@ def test_there_are_never_zero_of_anything(gossip, job_file, option):
     assert option in result.stderr
 
 
-def test_every_option_of_run_reaches_the_launcher(gossip, job_file, launcher):
+def test_every_option_of_run_reaches_the_launcher(gossip, job_file, launcher, credentials):
     result = gossip(
-        *("run", job_file, "--workers", 2, "--out", "here", "--tls", "certificates"),
+        *("run", job_file, "--workers", 2, "--out", "here", "--tls", credentials),
         *("--replace-lost", "--threads", 3, "--set", "training.batchSize=64"),
         *("--set", "training.seed=7", "--no-shared-memory", "--format", "json"),
     )
 
     assert result.exit_code == 0
     ((job, options),) = launcher.runs
-    assert (str(options.out), str(options.tls)) == ("here", "certificates")
+    assert (str(options.out), str(options.tls)) == ("here", str(credentials))
     assert (options.replace_lost, options.threads) == (True, 3)
     assert options.shared_memory is False
     assert (job.spec.workers.replicas, job.spec.training.batch_size) == (2, 64)
     assert job.spec.training.seed == 7
     assert json.loads(result.stdout)["job"] == "digits"
+
+
+def test_credentials_that_are_not_there_are_refused_before_anything_starts(
+    gossip, job_file, launcher
+):
+    result = gossip("run", job_file, "--tls", "nowhere")
+
+    assert result.exit_code == 2
+    assert "--tls nowhere" in result.stderr
+    assert "tls.crt" in result.stderr
+    assert not launcher.runs
+
+
+def test_a_run_directory_that_cannot_be_made_is_refused(gossip, job_file, launcher):
+    result = gossip("run", job_file, "--out", "/proc/nowhere")
+
+    assert result.exit_code == 2
+    assert "/proc/nowhere" in result.stderr
+    assert not launcher.runs
 
 
 def test_validation_is_quick_for_it_imports_nothing_that_trains_or_draws(job_file):

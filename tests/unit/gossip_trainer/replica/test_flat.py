@@ -77,9 +77,9 @@ def test_the_module_computes_what_it_computed_before(make):
 def test_parameters_and_float_buffers_live_in_the_vector_and_gaps_are_zero(make):
     flat = FlatModel(built(make))
     state = flat.module.state_dict()
-    for name, tensor in flat.layout.tensors(flat.vector):
+    for name, tensor in [(e.name, e.of(flat.vector)) for e in flat.layout.entries]:
         assert state[name].data_ptr() == tensor.data_ptr()
-    for _, tensor in flat.layout.tensors(flat.vector):
+    for tensor in [entry.of(flat.vector) for entry in flat.layout.entries]:
         tensor.zero_()
     assert not flat.vector.any()
 

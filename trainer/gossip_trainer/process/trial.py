@@ -1,0 +1,35 @@
+"""Tries a model on two examples before anybody trains it."""
+
+import torch
+from torch import nn
+
+from gossip_trainer.data.dataset import Dataset
+from gossip_trainer.errors import ModelError
+
+
+def try_model(name: str, module: nn.Module, dataset: Dataset) -> None:
+    """Check that `module` maps a batch to one score per class.
+
+    Raises:
+        ModelError: it fails on the data set's examples or answers in another shape.
+
+    """
+    inputs = next(iter(dataset.test_batches(2))).inputs
+    expected = (len(inputs), dataset.num_classes)
+    module.eval()
+    try:
+        with torch.no_grad():
+            outputs = module(inputs)
+    except Exception as error:
+        raise ModelError(
+            f"spec.training.model {name}: fails on a batch of shape {tuple(inputs.shape)}, dtype "
+            f"{inputs.dtype}: {' '.join(str(error).split())}"
+        ) from error
+    finally:
+        module.train()
+    if not isinstance(outputs, torch.Tensor) or tuple(outputs.shape) != expected:
+        found = tuple(outputs.shape) if isinstance(outputs, torch.Tensor) else type(outputs)
+        raise ModelError(
+            f"spec.training.model {name}: answers a batch of {len(inputs)} examples with {found}; "
+            f"must be a tensor of shape {expected}, one score per class"
+        )
