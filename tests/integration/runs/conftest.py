@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+
 from gossip_api.loading import parse_job
 from gossip_trainer.launch.local_run import RunOptions, RunOutcome, run_locally
 from gossip_trainer.observability.events import Evaluation, EventTail, Record

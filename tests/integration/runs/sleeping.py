@@ -2,6 +2,7 @@
 
 import os
 import time
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -26,8 +27,8 @@ class Sleeping(nn.Module):
 
     def forward(self, inputs: Tensor) -> Tensor:
         if self.training:
-            path = os.path.join(self._folder, f"{os.environ['GOSSIP_RANK']}.steps")
-            with open(path, "a", encoding="ascii") as file:
+            path = Path(self._folder) / f"{os.environ['GOSSIP_RANK']}.steps"
+            with path.open("a", encoding="ascii") as file:
                 file.write(f"{time.monotonic()}\n")
             time.sleep(self._seconds)
         return inputs.flatten(1)[:, :10] + self.weight

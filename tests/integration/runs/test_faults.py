@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
+
 from gossip_trainer.observability.events import (
     Began,
     ExchangeLost,
@@ -95,9 +96,7 @@ def test_a_replacement_copies_a_peer_and_the_count_goes_on(run_job, digits):
 
 
 def test_all_reduce_without_one_of_its_workers_fails_at_once_and_says_why(run_job, digits):
-    document = digits(
-        strategy={"type": "AllReduce"}, training__budget={"samples": 10_000_000}
-    )
+    document = digits(strategy={"type": "AllReduce"}, training__budget={"samples": 10_000_000})
     attack = Attack("worker-2-0", 50, kill)
 
     run = run_job(document, attack)
@@ -154,7 +153,7 @@ def moving_bytes(pid: int) -> int:
     """Return how many received bytes wait in the sockets of a process."""
     inodes = set()
     for entry in Path(f"/proc/{pid}/fd").iterdir():
-        target = os.readlink(entry)
+        target = str(entry.readlink())
         if target.startswith("socket:["):
             inodes.add(target[8:-1])
     rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]

@@ -3,13 +3,14 @@
 import pytest
 import torch
 import yaml
+from safetensors.torch import load_file
+from torch.nn.functional import cross_entropy
+
 from gossip_api.loading import load_job
 from gossip_trainer.data.registry import load_dataset
 from gossip_trainer.data.sampler import ShardSampler, Share
 from gossip_trainer.models.registry import build_model
 from gossip_trainer.observability.events import Began, Finished, Progress, Stopping
-from safetensors.torch import load_file
-from torch.nn.functional import cross_entropy
 
 pytestmark = [pytest.mark.heavy, pytest.mark.timeout(240)]
 

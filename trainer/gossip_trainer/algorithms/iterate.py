@@ -10,10 +10,10 @@ Knows nothing of models, optimizers or peers.
 
 from dataclasses import dataclass
 
-from torch import Tensor, add, sub
+from torch import Tensor, add
 
-# 64 Ki float32 values (256 KiB): the scratch of one block stays in the second-level cache, so the
-# blocked loop below reads and writes main memory once.
+# 64 Ki float32 values (256 KiB): one block stays in the second-level cache between its two kernels,
+# so the blocked loop below reads and writes main memory once.
 BLOCK = 1 << 16
 
 
@@ -49,18 +49,18 @@ class Iterate:
         out[n:].copy_(self.live[n:])
 
     def lerp_(self, other: Tensor, weight: float) -> None:
-        """Set x to (1 - weight) * x + weight * other in one pass; `other` is left as it is."""
+        """Set x to (1 - weight) * x + weight * other in one pass; `other` is left as it is.
+
+        With x = theta + s m that is theta + weight (other - theta - s m), block by block.
+        """
         shift = self._look_ahead
         if shift is None:
             self.live.lerp_(other, weight)
             return
         n = shift.momentum.numel()
-        scratch = self.live.new_empty(min(BLOCK, n))
         for start in range(0, n, BLOCK):
             end = min(start + BLOCK, n)
             theta = self.live[start:end]
-            difference = scratch[: end - start]
-            sub(other[start:end], theta, out=difference)
-            difference.sub_(shift.momentum[start:end], alpha=shift.scale)
-            theta.add_(difference, alpha=weight)
+            theta.lerp_(other[start:end], weight)
+            theta.sub_(shift.momentum[start:end], alpha=weight * shift.scale)
         self.live[n:].lerp_(other[n:], weight)

@@ -1,0 +1,81 @@
+"""Means over all workers: a barrier, then the time of a ring.
+
+A ring all-reduce of M bytes over p workers takes 2 (p-1) steps, each of one latency and M / p
+bytes: 2 (p-1) latency + 2 (p-1)/p M/B. What the workers agree on beside the mean is as in
+gossip_trainer.training.collective.
+
+Reference: Patarasuk and Yuan, "Bandwidth optimal all-reduce algorithms for clusters of
+workstations", 2009.
+"""
+
+from torch import Tensor
+
+from gossip_trainer.simulation.clock import Clock, Signal
+from gossip_trainer.simulation.network import Network
+from gossip_trainer.training.collective import Agreement
+
+
+def ring_bytes(num_bytes: float, workers: int) -> float:
+    """Return what every worker sends, and receives, in one all-reduce."""
+    return 2 * (workers - 1) / workers * num_bytes
+
+
+class Meeting:
+    """One mean under way. The vectors are added up as they come; none of them is kept."""
+
+    def __init__(self) -> None:
+        self.done = Signal()
+        self.samples = 0
+        self.stop = False
+        self.came = 0
+        self._sum: Tensor | None = None
+
+    def add(self, vector: Tensor, *, samples: int, stop: bool) -> None:
+        """Take in one worker's part."""
+        if self._sum is None:
+            self._sum = vector.clone()
+        else:
+            self._sum.add_(vector)
+        self.came += 1
+        self.samples += samples
+        self.stop = self.stop or stop
+
+    def divide_(self) -> None:
+        """Make the mean of the sum."""
+        assert self._sum is not None
+        self._sum.div_(self.came)
+
+    def write_to_(self, vector: Tensor) -> None:
+        """Overwrite `vector` with the mean."""
+        assert self._sum is not None
+        vector.copy_(self._sum)
+
+    @property
+    def agreement(self) -> Agreement:
+        """What all members know afterwards."""
+        return Agreement(self.samples, self.stop)
+
+
+class VirtualCollective:
+    """Where `size` workers meet, one meeting after the other."""
+
+    def __init__(self, clock: Clock, network: Network, size: int) -> None:
+        self._clock = clock
+        self._network = network
+        self._size = size
+        self._meeting = Meeting()
+
+    def begin(self, vector: Tensor, *, samples: int, stop: bool) -> Meeting:
+        """Come to the meeting under way; wait for its `done` before reading the mean."""
+        meeting = self._meeting
+        meeting.add(vector, samples=samples, stop=stop)
+        if meeting.came == self._size:
+            self._meeting = Meeting()
+            meeting.divide_()
+            self._clock.after(self.ring_seconds(vector.nbytes), meeting.done.give)
+        return meeting
+
+    def ring_seconds(self, num_bytes: float) -> float:
+        """Return how long one all-reduce takes once all have come."""
+        network, p = self._network, self._size
+        return ring_bytes(num_bytes, p) / network.bandwidth + 2 * (p - 1) * network.latency

@@ -1,0 +1,81 @@
+"""Tests the average of the live workers' snapshots, as gossip_trainer.process.evaluator does.
+
+It reads them in no time: a real evaluator's transfers share links with training, which matters only
+where evaluations are frequent.
+"""
+
+import math
+import random
+from collections.abc import Sequence
+
+from gossip_api.job import JobSpec
+from gossip_trainer.evaluation.mean import RunningMean
+from gossip_trainer.evaluation.scoring import score
+from gossip_trainer.progress.ledger import StopReason
+from gossip_trainer.seeding import derive_seed
+from gossip_trainer.simulation.replica import Snapshot
+from gossip_trainer.simulation.result import Evaluation
+from gossip_trainer.simulation.world import World
+
+
+class VirtualEvaluator:
+    """Makes the time series of one simulation.
+
+    Attributes:
+        evaluations: in the order of time.
+
+    """
+
+    def __init__(self, world: World, spec: JobSpec) -> None:
+        self._world = world
+        self._sample = spec.evaluation.sample
+        self._target = spec.training.target
+        seed = derive_seed(spec.training.seed, "census", 0)
+        self._stream = random.Random(seed)  # noqa: S311 - a reproducible sample
+        self._mean = RunningMean(world.shared.layout.size)
+        self._averaged = world.shared.replica()
+        self.evaluations: list[Evaluation] = []
+
+    def evaluate(self, snapshots: Sequence[Snapshot], *, final: bool = False) -> None:
+        """Test the average of all snapshots, or of a sample while workers train."""
+        world, mean = self._world, self._mean
+        chosen = list(snapshots)
+        if not final and len(chosen) > self._sample:
+            chosen = self._stream.sample(chosen, self._sample)
+        with world.laps.evaluation:
+            mean.clear()
+            for snapshot in chosen:
+                mean.add(snapshot.vector)
+            mean.write_to_(self._averaged.model.vector)
+            module = world.shared.show(self._averaged)
+            tested = score(module, world.dataset)
+            module.train()
+        evaluation = Evaluation(
+            seconds=world.clock.now,
+            job_samples=world.standing.samples,
+            epoch=world.meter.epoch(world.standing.samples),
+            job_steps=world.standing.steps,
+            received_bytes=world.standing.received_bytes,
+            averaged=len(chosen),
+            loss=_finite(tested.loss),
+            accuracy=tested.accuracy,
+            consensus_distance=_finite(mean.consensus_distance),
+            mean_norm=_finite(mean.norm),
+            final=final,
+        )
+        self.evaluations.append(evaluation)
+        if not final and self.meets_target(evaluation):
+            world.standing.end(StopReason.TARGET)
+
+    def meets_target(self, evaluation: Evaluation) -> bool:
+        """Tell whether the job's target, if it has one, is met."""
+        target = self._target
+        if target is None:
+            return False
+        if target.metric == "accuracy":
+            return evaluation.accuracy >= target.value
+        return evaluation.loss is not None and evaluation.loss <= target.value
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None

@@ -1,0 +1,171 @@
+"""Drives one job in virtual time from its start to its result."""
+
+import random
+import time
+from collections.abc import Callable
+
+import torch
+
+from gossip_api.job import GossipTrainingJob
+from gossip_api.names import Role
+from gossip_trainer.algorithms.effects import Rank
+from gossip_trainer.algorithms.registry import build_algorithm
+from gossip_trainer.data.dataset import Dataset
+from gossip_trainer.data.registry import load_dataset
+from gossip_trainer.data.sampler import ShardSampler, Share
+from gossip_trainer.errors import RunError
+from gossip_trainer.membership.peers import Peers
+from gossip_trainer.membership.roster import Endpoint
+from gossip_trainer.seeding import derive_seed
+from gossip_trainer.simulation.compute import step_seconds
+from gossip_trainer.simulation.conclusion import conclude
+from gossip_trainer.simulation.evaluator import VirtualEvaluator
+from gossip_trainer.simulation.exchange import VirtualExchange
+from gossip_trainer.simulation.faults import check_ranks, schedule_faults
+from gossip_trainer.simulation.replica import Snapshot
+from gossip_trainer.simulation.result import Result
+from gossip_trainer.simulation.worker import VirtualWorker
+from gossip_trainer.simulation.world import Parts, build_world
+from gossip_trainer.training.optimizers import build_optimizer
+
+WATCH_SECONDS = 0.2
+
+Watch = Callable[[float], None]
+
+
+def simulate(job: GossipTrainingJob, watch: Watch = lambda _done: None) -> Result:
+    """Simulate a job; the same job gives the same result to the bit.
+
+    Uses one thread of torch, and leaves torch's global random stream as it was. `watch` is called
+    now and then with how much of the budget is used, in [0, 1].
+
+    Raises:
+        RunError: the job says nothing about its simulation, or something that cannot happen.
+
+    """
+    check(job)
+    torch.set_num_threads(1)
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(derive_seed(job.spec.training.seed, "simulation"))
+        training = job.spec.training
+        return Simulator(job, load_dataset(training.data, training.seed)).run(watch)
+
+
+def check(job: GossipTrainingJob) -> None:
+    """See that the job can be simulated; RunError says what is missing or impossible."""
+    simulation = job.spec.simulation
+    if simulation is None:
+        raise RunError(
+            "spec.simulation is missing: say at least how long a worker computes for one step, for "
+            "example with --set simulation.computeSeconds.mean=0.05"
+        )
+    if simulation.faults and job.spec.strategy.all_reduce is not None:
+        raise RunError(
+            "spec.simulation.faults: all-reduce needs all of its workers from start to end; take "
+            "the faults out or choose another strategy"
+        )
+    stragglers = tuple(straggler.worker for straggler in simulation.stragglers)
+    check_ranks(simulation.faults, stragglers, job.spec.workers.replicas)
+
+
+class Simulator:
+    """One simulation.
+
+    Attributes:
+        workers: every process there was so far, in the order in which they began.
+        world: what they share.
+
+    """
+
+    def __init__(self, job: GossipTrainingJob, dataset: Dataset) -> None:
+        check(job)
+        assert job.spec.simulation is not None
+        self._job = job
+        self._settings = job.spec.simulation
+        self.world = build_world(job, dataset)
+        self.workers: list[VirtualWorker] = []
+        self._members: dict[str, VirtualWorker] = {}
+        self._evaluator = VirtualEvaluator(self.world, job.spec)
+        self._watched = 0.0
+        for rank in range(job.spec.workers.replicas):
+            self._add(rank, joining=False)
+
+    def run(self, watch: Watch = lambda _done: None) -> Result:
+        """Let the job happen from start to end."""
+        began = time.perf_counter()
+        clock = self.world.clock
+        schedule_faults(
+            clock,
+            self._settings.faults,
+            crash=lambda rank: self._of(rank).crash(),
+            leave=lambda rank: self._of(rank).leave(),
+            join=lambda rank: self._add(rank, joining=True),
+        )
+        self._evaluate()
+        clock.run_while(lambda: self._goes_on(watch))
+        self._evaluator.evaluate(self._newest(), final=True)
+        seconds = time.perf_counter() - began
+        return conclude(self._job, self.world, self.workers, self._evaluator, seconds)
+
+    def _add(self, rank: int, *, joining: bool) -> None:
+        incarnation = sum(worker.parts.endpoint.rank == rank for worker in self.workers)
+        worker = VirtualWorker(self.world, self._parts(rank, incarnation))
+        self.workers.append(worker)
+        self._members[worker.parts.endpoint.name] = worker
+        worker.start(joining=joining)
+
+    def _parts(self, rank: int, incarnation: int) -> Parts:
+        world, spec = self.world, self._job.spec
+        training = spec.training
+        endpoint = Endpoint(Role.WORKER, rank, incarnation, host="", port=0)
+        replica = world.shared.replica()
+        peers = Peers(rank, incarnation, lambda: world.standing.roster)
+        stream = random.Random(  # noqa: S311 - choosing peers needs a reproducible stream
+            derive_seed(training.seed, "peers", rank, incarnation)
+        )
+        return Parts(
+            endpoint=endpoint,
+            replica=replica,
+            optimizer=build_optimizer(training.optimizer, [replica.model.parameter]),
+            algorithm=build_algorithm(spec.strategy, Rank(rank), peers.view, stream),
+            peers=peers,
+            exchange=VirtualExchange(
+                endpoint.name, world.clock, world.network, world.snapshots, self._newest_of
+            ),
+            batches=ShardSampler(
+                world.dataset.train_targets,
+                batch_size=training.batch_size,
+                share=Share(rank, max(spec.workers.replicas, rank + 1)),
+                sharding=training.data.sharding,
+                seed=training.seed,
+            ),
+            step_seconds=step_seconds(self._settings, training.seed, rank, incarnation),
+        )
+
+    def _of(self, rank: int) -> VirtualWorker:
+        """Return the newest process of a rank."""
+        return next(w for w in reversed(self.workers) if w.parts.endpoint.rank == rank)
+
+    def _newest_of(self, member: str) -> Snapshot | None:
+        return self._members[member].boundary.newest
+
+    def _newest(self) -> list[Snapshot]:
+        snapshots = (worker.boundary.newest for worker in self.workers)
+        return [snapshot for snapshot in snapshots if snapshot is not None]
+
+    def _evaluate(self) -> None:
+        self._evaluator.evaluate(self._newest())
+        every = self._job.spec.evaluation.every.total_seconds()
+        self.world.clock.after(every, self._evaluate)
+
+    def _goes_on(self, watch: Watch) -> bool:
+        now = time.perf_counter()
+        if now - self._watched >= WATCH_SECONDS:
+            self._watched = now
+            watch(self._fraction())
+        return not all(worker.done for worker in self.workers)
+
+    def _fraction(self) -> float:
+        budget, total = self.world.meter.budget, self.world.meter.total_samples
+        done = self.world.clock.now if budget.seconds else self.world.standing.samples
+        return min(1.0, done / (budget.seconds or total or 1))
