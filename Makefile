@@ -71,7 +71,7 @@ lock: $(VENV)/.build ## Resolve the dependencies anew into requirements/
 	$(BIN)/uv pip compile pyproject.toml --extra trainer $(LOCK_ARGS) -o requirements/trainer.txt
 	$(BIN)/uv pip compile pyproject.toml --extra trainer --extra operator --extra dev $(LOCK_ARGS) -o requirements/dev.txt
 	printf 'uv\nhatchling\neditables\n' | $(BIN)/uv pip compile - $(LOCK_ARGS) -o requirements/build.txt
-LOCK_ARGS := --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --quiet --upgrade
+LOCK_ARGS := --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --quiet --upgrade
 
 .PHONY: clean
 clean: ## Remove the environment, caches and runs
