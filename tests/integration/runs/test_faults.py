@@ -149,6 +149,17 @@ def test_training_that_diverges_is_a_failed_run(run_job, digits):
     assert "learningRate" in run.outcome.reason
 
 
+def test_a_run_that_fails_is_not_blamed_on_a_worker_it_had_survived(run_job, digits):
+    optimizer = {"name": "sgd", "learningRate": 1e30}
+    document = digits(training__optimizer=optimizer, training__budget={"seconds": 6})
+
+    run = run_job(document, Attack("worker-2-0", 50, kill))
+
+    assert [left for left in run.of(Left) if left.member == "worker-2-0"]
+    assert run.outcome.state == "failed"
+    assert "diverged" in run.outcome.reason
+
+
 def moving_bytes(pid: int) -> int:
     """Return how many received bytes wait in the sockets of a process."""
     inodes = set()

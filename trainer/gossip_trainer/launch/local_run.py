@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from gossip_api.environment import ProcessEnvironment
+from gossip_api.environment import EXIT_USER_ERROR, ProcessEnvironment
 from gossip_api.job import GossipTrainingJob
 from gossip_api.loading import resolved_yaml
 from gossip_api.names import Member, Role
@@ -211,7 +211,10 @@ class _Run:
         if code != 0 and self.first_loss is None:
             self.first_loss = f"{child.name} {reason}"
         match respond(child.member, code, self._situation()):
+            case Response.FAIL if code == EXIT_USER_ERROR:
+                return RunOutcome("failed", f"{child.name} {reason}")
             case Response.FAIL:
+                # Those lost later may have been lost for want of the first.
                 return RunOutcome("failed", self.first_loss)
             case Response.REPLACE:
                 self._replace(child.member)
