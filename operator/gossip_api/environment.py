@@ -49,6 +49,8 @@ class ProcessEnvironment:
     """How many workers must be up before training begins."""
     shared_memory: bool = False
     """Whether workers read each other's models from shared memory: all are on one machine."""
+    trace: bool = False
+    """Whether to log everything the algorithm is told, so that the run can be replayed."""
 
     def to_environ(self) -> dict[str, str]:
         """Write the variables; what is None is left out."""
@@ -64,6 +66,7 @@ class ProcessEnvironment:
             "TLS": self.tls,
             "START_WITH": self.start_with,
             "SHARED_MEMORY": int(self.shared_memory),
+            "TRACE": int(self.trace),
         }
         return {PREFIX + name: str(value) for name, value in values.items() if value is not None}
 
@@ -83,6 +86,7 @@ class ProcessEnvironment:
             tls=reader.read("TLS", Path, fallback=None, required=False),
             start_with=reader.read("START_WITH", _positive, fallback=1, required=False),
             shared_memory=reader.read("SHARED_MEMORY", _flag, fallback=False, required=False),
+            trace=reader.read("TRACE", _flag, fallback=False, required=False),
         )
         if reader.problems:
             raise InvalidEnvironment("\n".join(reader.problems))

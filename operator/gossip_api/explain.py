@@ -58,8 +58,9 @@ def _problems(details: ErrorDetails, model: type[Record], root: Node) -> Iterabl
     location = details["loc"]
     if details["type"] == BROKEN_RULES:
         for name, message in details["ctx"]["broken"]:
-            blamed = (*location, name) if name else location
-            given = isinstance(details["input"], dict) and details["input"].get(name)
+            inner = name.split(".") if name else []
+            blamed = (*location, *inner)
+            given = _at(details["input"], inner)
             got = f"got {_shown(given)}; " if given and message.startswith("must") else ""
             yield _value_mark(root, blamed).problem(blamed, got + message)
     elif details["type"] == "extra_forbidden":
@@ -68,6 +69,13 @@ def _problems(details: ErrorDetails, model: type[Record], root: Node) -> Iterabl
     else:
         message = _sentence(details, _reason(_field(model, location)))
         yield _value_mark(root, location).problem(location, message)
+
+
+def _at(document: object, path: Iterable[str]) -> object:
+    """Return what the document holds at the path; None where it holds nothing."""
+    for key in path:
+        document = document.get(key) if isinstance(document, dict) else None
+    return document
 
 
 def _sentence(details: ErrorDetails, reason: str) -> str:
@@ -112,7 +120,7 @@ def _reason(field: FieldInfo | None) -> str:
     """Give the first sentence of the field's description, to go on after a semicolon."""
     if field is None or not field.description:
         return ""
-    sentence = field.description.split(". ")[0].replace("\n", " ").rstrip(".")
+    sentence = " ".join(field.description.split()).split(". ")[0].rstrip(".")
     return sentence[0].lower() + sentence[1:]
 
 

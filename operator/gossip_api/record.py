@@ -37,7 +37,8 @@ class Rule:
     """A condition on several fields of one record."""
 
     field: str
-    """The field to blame, as the document spells it; empty for the whole record."""
+    """The field to blame, as the document spells it; one of a record in it after a dot; empty for
+    the whole record."""
     message: str
     holds: Callable[[Any], bool]
     """Whether the rule holds, given the record."""
@@ -80,6 +81,11 @@ class Record(BaseModel):
     def field_names(cls) -> dict[str, str]:
         """Map every field's spelling in documents to its name in Python."""
         return {field.alias or name: name for name, field in cls.model_fields.items()}
+
+    @classmethod
+    def spelled(cls, name: str) -> str:
+        """Return how documents spell the field that Python calls `name`."""
+        return cls.model_fields[name].alias or name
 
     @model_validator(mode="before")
     @classmethod
@@ -139,7 +145,7 @@ class TaggedRecord(Record):
 
     @classmethod
     def _only_rule(cls, name: str, values: tuple[str, ...]) -> Rule:
-        field = to_camel(name)
+        field = cls.spelled(name)
         return Rule(
             field=field,
             message=f"is only for {cls.tag} {' or '.join(values)}; remove it or change {cls.tag}",
@@ -157,7 +163,8 @@ class TaggedRecord(Record):
     def _without_the_others(self, handler: SerializerFunctionWrapHandler) -> dict[str, object]:
         written = cast("dict[str, object]", handler(self))
         others = {name for name in self.only if not self.applies(name)}
-        return {k: v for k, v in written.items() if k not in others | {to_camel(o) for o in others}}
+        hidden = others | {self.spelled(name) for name in others}
+        return {key: value for key, value in written.items() if key not in hidden}
 
     @classmethod
     def __get_pydantic_json_schema__(
@@ -166,7 +173,7 @@ class TaggedRecord(Record):
         """Take the defaults away from the fields that are not for every value of the tag."""
         schema = super().__get_pydantic_json_schema__(core_schema, handler)
         for name in cls.only:
-            schema["properties"][to_camel(name)].pop("default", None)
+            schema["properties"][cls.spelled(name)].pop("default", None)
         return schema
 
 

@@ -54,7 +54,7 @@ def job_reference() -> str:
 def _sections(path: str, record: type[Record]) -> Iterator[str]:
     """Write a record's section and then those of the records in it."""
     schema = structural_schema(record)
-    lines = [f"## {path}", "", str(record.__doc__).replace("\n\n", " ").replace("\n", " ").strip()]
+    lines = [f"## {path}", "", " ".join(str(record.__doc__).split())]
     lines += ["", "| field | type | default | limits | meaning |", "|---|---|---|---|---|"]
     parts: list[tuple[str, type[Record]]] = []
     for spelled, name in record.field_names().items():
@@ -66,7 +66,7 @@ def _sections(path: str, record: type[Record]) -> Iterator[str]:
         limits = ", ".join(_limits(schema["properties"][spelled], record, name))
         kind = f"[mapping](#{anchor})" if part else _type(schema["properties"][spelled])
         row = (f"`{spelled}`", kind, _default(field), limits, str(field.description))
-        lines.append("| " + " | ".join(cell.replace("\n", " ") for cell in row) + " |")
+        lines.append("| " + " | ".join(" ".join(cell.split()) for cell in row) + " |")
     if record.rules:
         lines += ["", "Rules:", ""]
         lines += [

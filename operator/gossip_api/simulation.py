@@ -23,6 +23,24 @@ class ComputeSeconds(Record):
 
     rules: ClassVar[tuple[Rule, ...]] = (
         Rule(
+            field="",
+            message="set exactly one of mean and trace",
+            holds=lambda compute: (compute.mean is None) != (compute.trace is None),
+            cel="has(self.mean) != has(self.trace)",
+        ),
+        Rule(
+            field="distribution",
+            message="is only for mean, because a trace says itself how steps differ; remove one",
+            holds=lambda compute: compute.trace is None or compute.distribution is None,
+            cel="!has(self.trace) || !has(self.distribution)",
+        ),
+        Rule(
+            field="jitter",
+            message="is only for mean, because a trace says itself how steps differ; remove one",
+            holds=lambda compute: compute.trace is None or compute.jitter == 0,
+            cel="!has(self.trace) || !has(self.jitter) || self.jitter == 0.0",
+        ),
+        Rule(
             field="jitter",
             message="is only for distribution Lognormal; remove it or change distribution",
             holds=lambda compute: (
@@ -33,8 +51,12 @@ class ComputeSeconds(Record):
         ),
     )
 
-    mean: Positive
+    mean: Positive | None = None
     """Mean over many steps, in seconds."""
+    trace: Annotated[str, Field(min_length=1)] | None = None
+    """Text file with measured step times, in seconds, one a line; `#` begins a comment. Every
+    worker walks through it, round and round, from a line of its own. A relative path begins in the
+    folder that `gossip simulate` is started in."""
     distribution: Literal["Constant", "Lognormal", "Exponential"] | None = None
     """How steps differ. Left out: Lognormal where jitter is above 0, else Constant."""
     jitter: Annotated[float, Field(ge=0, le=3)] = 0.0
@@ -42,12 +64,14 @@ class ComputeSeconds(Record):
 
 
 class Link(Record):
-    """Every worker's link; both directions carry the full bandwidth at once."""
+    """Every worker's and every server's link."""
 
     bandwidth: Annotated[str, Field(pattern=BANDWIDTH)] = "10Gbps"
-    """A bandwidth above zero such as 10Gbps, 2.5Gbps or 800Mbps; in bits, of each direction."""
+    """A bandwidth above zero such as 10Gbps, 2.5Gbps or 800Mbps; in bits."""
+    duplex: Literal["Full", "Half"] = "Full"
+    """Full: each direction has the bandwidth. Half: the two directions share it."""
     latency: Annotated[str, Field(pattern=LATENCY)] = "100us"
-    """A time such as 100us, 0.5ms or 0s, from one worker to another."""
+    """A time such as 100us, 0.5ms or 0s, from one member to another."""
 
     @property
     def bytes_per_second(self) -> float:

@@ -64,6 +64,8 @@ def _converted(schema: Schema, definitions: Schema) -> Schema:
 
 
 def _keyword(key: str, value: Any) -> Schema:
+    if key == "description":
+        return {key: " ".join(value.split())}  # a docstring's lines are no paragraphs
     if key == "const":
         return {"enum": [value], "type": _TYPES[type(value)]}
     if key in {"exclusiveMinimum", "exclusiveMaximum"}:

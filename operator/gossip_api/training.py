@@ -19,7 +19,7 @@ BelowOne = Annotated[float, Field(ge=0, lt=1)]
 Count = Annotated[int, Field(ge=1)]
 
 
-BUILT_IN_MODELS = ("mlp", "cnn", "resnet18")
+BUILT_IN_MODELS = ("mlp", "cnn", "resnet18", "quadratic")
 
 
 class Model(Record):
@@ -35,7 +35,8 @@ class Model(Record):
     )
 
     name: Annotated[str, Field(pattern=MODEL_NAME)]
-    """A built-in model (mlp, cnn, resnet18) or `package.module:callable` that returns one."""
+    """A built-in model (mlp, cnn, resnet18, quadratic) or `package.module:callable`, which returns
+    one."""
     args: dict[str, JsonValue] = Field(default_factory=dict)
     """Keyword arguments of the model."""
 
@@ -43,8 +44,17 @@ class Model(Record):
 class Data(Record):
     """The data set."""
 
-    name: Literal["digits", "fashion-mnist", "cifar10", "synthetic"]
-    """The data set's name; digits and synthetic need no files."""
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            field="sharding",
+            message="must be Partition or Shared with data quadratic, which has no classes",
+            holds=lambda data: data.name != "quadratic" or data.sharding != "ByLabel",
+            cel="self.name != 'quadratic' || !has(self.sharding) || self.sharding != 'ByLabel'",
+        ),
+    )
+
+    name: Literal["digits", "fashion-mnist", "cifar10", "synthetic", "quadratic"]
+    """The data set's name; digits, synthetic and quadratic need no files."""
     root: Annotated[str, Field(min_length=1)] | None = None
     """Folder with the data set's files."""
     sharding: Literal["Partition", "Shared", "ByLabel"] = "Partition"
@@ -189,6 +199,37 @@ class Training(Record):
             ),
             cel="self.schedule.name != 'cosine' || has(self.schedule.epochs) "
             "|| !has(self.budget.seconds)",
+        ),
+        Rule(
+            field="model.name",
+            message="must be quadratic or package.module:callable with data quadratic, which is "
+            "noise to the model; change model or data",
+            holds=lambda training: (
+                training.data.name != "quadratic"
+                or training.model.name == "quadratic"
+                or ":" in training.model.name
+            ),
+            cel="self.data.name != 'quadratic' || self.model.name == 'quadratic' "
+            "|| self.model.name.contains(':')",
+        ),
+        Rule(
+            field="data.name",
+            message="must be quadratic with model quadratic; change model or data",
+            holds=lambda training: (
+                training.model.name != "quadratic" or training.data.name == "quadratic"
+            ),
+            cel="self.model.name != 'quadratic' || self.data.name == 'quadratic'",
+        ),
+        Rule(
+            field="target.metric",
+            message="must be loss with data quadratic, which has no classes to find",
+            holds=lambda training: (
+                training.target is None
+                or training.target.metric != "accuracy"
+                or training.data.name != "quadratic"
+            ),
+            cel="!has(self.target) || self.target.metric != 'accuracy' "
+            "|| self.data.name != 'quadratic'",
         ),
     )
 

@@ -111,18 +111,37 @@ arguments = st.dictionaries(
     ),
     max_size=3,
 )
-topology = optional({}, type=st.just("Complete"))
-gossip = optional(
-    {},
-    exchange=st.just("Pull"),
-    period=count,
-    mixingWeight=st.floats(0.001, 1),
-    overlap=st.booleans(),
-    topology=topology,
+share = st.floats(0.001, 1)
+free = optional({}, type=st.sampled_from(["Complete", "Ring", "Torus", "Exponential"])) | optional(
+    {"type": st.just("Hypercube")}, fallback=st.just(True)
 )
-all_reduce = optional({}, backend=st.sampled_from(["auto", "gloo"]))
-strategy = optional({"type": st.just("Gossip")}, gossip=gossip) | optional(
-    {"type": st.just("AllReduce")}, allReduce=all_reduce
+forced = st.sampled_from(["OnePeerExponential", "RandomMatching"]).map(lambda kind: {"type": kind})
+selection = st.sampled_from(["Uniform", "UniformOthers", "Balanced"])
+common = {"period": count, "overlap": st.booleans()}
+gossip = st.one_of(
+    optional({}, exchange=st.just("Pull"), topology=free, selection=selection, **common),
+    optional({"exchange": st.just("Push")}, topology=free, selection=selection, **common),
+    optional({"exchange": st.just("Pairwise")}, topology=forced, mixingWeight=share, **common),
+    optional({"exchange": st.just("PushSum")}, topology=free | forced, **common),
+)
+outer = {"learningRate": positive, "momentum": below_one}
+every_outer = optional({}, optimizer=st.sampled_from(["Nesterov", "HeavyBall"]), **outer)
+gossip_outer = optional({}, optimizer=st.just("HeavyBall"), **outer)
+local_sgd = optional({}, period=count, outer=every_outer) | optional(
+    {"averaging": st.just("Gossip")}, period=count, outer=gossip_outer, partnerDeadline=duration
+)
+members = {
+    "gossip": gossip,
+    "elasticAveraging": optional({}, movingRate=share, **common),
+    "parameterServer": optional({}, maxStaleness=st.integers(0, 9), overlap=st.booleans()),
+    "allReduce": optional({}, backend=st.sampled_from(["auto", "gloo"])),
+    "localSGD": local_sgd,
+}
+strategy = st.one_of(
+    [
+        optional({"type": st.just(member[0].upper() + member[1:])}, **{member: settings_of})
+        for member, settings_of in members.items()
+    ]
 )
 workers = st.tuples(st.integers(1, 64), st.integers(1, 64)).map(
     lambda pair: {"replicas": max(pair), "minReplicas": min(pair)}
@@ -193,12 +212,22 @@ training = optional(
     target=target,
     seed=st.integers(0, 2**31 - 1),
 )
-specs = optional(
-    {"strategy": strategy, "training": training},
+server = optional({}, shards=st.integers(1, 64))
+strategy_and_server = strategy.map(lambda chosen: {"strategy": chosen}) | st.fixed_dictionaries(
+    {
+        "strategy": st.fixed_dictionaries(
+            {"type": st.sampled_from(["ElasticAveraging", "ParameterServer"])}
+        ),
+        "server": server,
+    }
+)
+other_parts = optional(
+    {"training": training},
     workers=workers,
     evaluation=optional({}, every=duration, sample=count, workers=st.integers(0, 9)),
     runPolicy=optional({}, startDeadline=duration, activeDeadline=duration),
 )
+specs = st.builds(lambda *parts: parts[0] | parts[1], strategy_and_server, other_parts)
 WRONG = st.sampled_from(
     [
         *(None, True, False, 0, 1, -1, 2, 0.5, 1.0, 1.5, -0.1, 1e-9, 1e300, 2**31, 2**63, 10**30),
@@ -235,6 +264,11 @@ def mutated(draw):
             "type",
             "name",
             "gossip",
+            "localSGD",
+            "exchange",
+            "averaging",
+            "fallback",
+            "server",
             "momentum",
             "epochs",
             "epsilon",

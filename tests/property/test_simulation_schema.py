@@ -50,10 +50,12 @@ documents = optional(
     {
         "computeSeconds": optional({"mean": positive}, jitter=st.floats(0, 3))
         | optional({"mean": positive, "distribution": st.sampled_from(["Constant", "Exponential"])})
+        | st.fixed_dictionaries({"trace": st.sampled_from(["steps.txt", "a/b"])})
     },
     link=optional(
         {},
         bandwidth=st.from_regex(r"[1-9][0-9]{0,5}(\.[0-9]{1,3})?[kMGT]bps", fullmatch=True),
+        duplex=st.sampled_from(["Full", "Half"]),
         latency=st.from_regex(r"(0|[1-9][0-9]{0,5})(\.[0-9]{1,3})?(us|ms|s)", fullmatch=True),
     ),
     stragglers=st.lists(
@@ -90,7 +92,7 @@ def mutated(draw):
     parent = document
     for key in path[:-1]:
         parent = parent[key]
-    other = draw(st.sampled_from(["crash", "join", "jitter", "mean", "x"]))
+    other = draw(st.sampled_from(["crash", "join", "jitter", "mean", "trace", "x"]))
     unknown = isinstance(parent, dict) and draw(st.booleans())
     parent[other if unknown else path[-1]] = draw(WRONG)
     return document

@@ -51,7 +51,43 @@ def problem(old, new):
             "{type: gosip}",
             (
                 "job.yaml:5:20: spec.strategy.type: got 'gosip' (did you mean Gossip?); "
-                "must be one of Gossip, AllReduce"
+                "must be one of Gossip, ElasticAveraging, ParameterServer, AllReduce, LocalSGD"
+            ),
+        ),
+        (
+            "{type: Gossip}",
+            (
+                "{type: Gossip, gossip: {topology: {type: Hypercube, fallback: false}}}\n"
+                "  workers: {replicas: 6}"
+            ),
+            (
+                "job.yaml:6:23: spec.workers.replicas: got 6; must be a power of two for this "
+                "topology with fallback false; change it, the topology or fallback"
+            ),
+        ),
+        (
+            "{type: Gossip}",
+            "{type: LocalSGD, localSGD: {averaging: Gossip, outer: {optimizer: Nesterov}}}",
+            (
+                "job.yaml:5:79: spec.strategy.localSGD.outer.optimizer: got 'Nesterov'; must be "
+                "HeavyBall with averaging Gossip, whose outer step is defined with it; remove it "
+                "or change averaging"
+            ),
+        ),
+        (
+            "{type: Gossip}",
+            "{type: AllReduce}\n  server: {}",
+            (
+                "job.yaml:6:11: spec.server: is only for strategy ElasticAveraging or "
+                "ParameterServer; remove it or change strategy.type"
+            ),
+        ),
+        (
+            "{type: Gossip}",
+            "{type: LocalSGD, localSgd: {}}",
+            (
+                "job.yaml:5:30: spec.strategy.localSgd: unknown key (did you mean localSGD?); "
+                "allowed here: type, gossip, elasticAveraging, parameterServer, allReduce, localSGD"
             ),
         ),
         (
@@ -165,4 +201,7 @@ def test_very_long_values_are_cut():
 
 def test_a_key_unlike_any_allowed_gets_no_guess():
     message = problem("{type: Gossip}", "{type: Gossip, zzzzzz: 1}").message
-    assert message == "unknown key; allowed here: type, gossip, allReduce"
+    assert message == (
+        "unknown key; allowed here: "
+        "type, gossip, elasticAveraging, parameterServer, allReduce, localSGD"
+    )

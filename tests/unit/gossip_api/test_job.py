@@ -3,7 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
-from gossip_api.job import GossipTrainingJob, Metadata
+from gossip_api.job import GossipTrainingJob, JobSpec, Metadata
 from gossip_api.record import record_in
 
 
@@ -29,6 +29,33 @@ def test_the_smallest_job_is_complete():
     job = GossipTrainingJob.model_validate(document())
     assert job.metadata.namespace == "default"
     assert job.spec.workers.replicas == 1
+
+
+def spec(strategy, **changes):
+    return document()["spec"] | {"strategy": strategy} | changes
+
+
+@pytest.mark.parametrize("kind", ["ElasticAveraging", "ParameterServer"])
+def test_a_strategy_with_servers_has_one_unless_more_are_asked_for(kind):
+    assert JobSpec.model_validate(spec({"type": kind})).num_shards == 1
+    assert JobSpec.model_validate(spec({"type": kind}, server={"shards": 3})).num_shards == 3
+
+
+@pytest.mark.parametrize("kind", ["Gossip", "AllReduce", "LocalSGD"])
+def test_a_strategy_without_servers_refuses_them(kind):
+    assert JobSpec.model_validate(spec({"type": kind})).num_shards == 0
+    with pytest.raises(ValidationError, match="server: is only for strategy ElasticAveraging or"):
+        JobSpec.model_validate(spec({"type": kind}, server={"shards": 1}))
+
+
+@pytest.mark.parametrize("family", ["Hypercube", "OnePeerExponential"])
+def test_without_fallback_the_number_of_workers_is_a_power_of_two(family):
+    strategy = {"type": "Gossip", "gossip": {"topology": {"type": family, "fallback": False}}}
+    for replicas in (1, 2, 8, 2**30):
+        assert JobSpec.model_validate(spec(strategy, workers={"replicas": replicas}))
+    for replicas in (3, 6, 2**30 + 2):
+        with pytest.raises(ValidationError, match=r"workers\.replicas: must be a power of two"):
+            JobSpec.model_validate(spec(strategy, workers={"replicas": replicas}))
 
 
 def test_the_status_is_not_part_of_what_the_user_wants():

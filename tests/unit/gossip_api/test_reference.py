@@ -33,6 +33,13 @@ def test_rows_say_type_default_limits_and_meaning():
 def test_rules_between_fields_are_listed():
     assert "* set exactly one of epochs, samples, seconds and stepsPerWorker" in TEXT
     assert "* `nesterov` needs a momentum above 0" in TEXT
+    assert "* `workers.replicas` must be a power of two for this topology" in TEXT
+
+
+def test_a_description_of_several_lines_becomes_one():
+    assert (
+        "Pull: read a peer's model and average. Push: send the own model; whoever receives" in TEXT
+    )
 
 
 def test_links_lead_to_sections():

@@ -71,6 +71,29 @@ def test_jitter_belongs_to_lognormal(distribution):
     assert ComputeSeconds(mean=1.0, distribution="Lognormal", jitter=0.1)
 
 
+def test_step_times_have_a_mean_or_come_from_a_trace():
+    assert ComputeSeconds(trace="steps.txt").mean is None
+    for both_or_none in ({}, {"mean": 1.0, "trace": "steps.txt"}):
+        with pytest.raises(ValidationError, match="exactly one of mean and trace"):
+            ComputeSeconds(**both_or_none)
+    with pytest.raises(ValidationError):
+        ComputeSeconds(trace="")
+
+
+@pytest.mark.parametrize("field", [{"jitter": 0.1}, {"distribution": "Constant"}])
+def test_a_trace_says_itself_how_steps_differ(field):
+    with pytest.raises(ValidationError, match="is only for mean, because a trace says itself"):
+        ComputeSeconds(trace="steps.txt", **field)
+    assert ComputeSeconds(trace="steps.txt", jitter=0.0)  # as the API server fills it in
+
+
+def test_a_link_is_full_duplex_unless_said_otherwise():
+    assert Link().duplex == "Full"
+    assert Link(duplex="Half").duplex == "Half"
+    with pytest.raises(ValidationError):
+        Link(duplex="half")
+
+
 @pytest.mark.parametrize("what", [{}, {"crash": 1, "join": 2}, {"crash": 1, "leave": 1, "join": 1}])
 def test_a_fault_is_exactly_one_thing(what):
     with pytest.raises(ValidationError, match="exactly one of crash, leave and join"):

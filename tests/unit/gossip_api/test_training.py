@@ -156,3 +156,37 @@ def test_a_cosine_schedule_needs_to_know_its_length():
     assert training(schedule={"name": "cosine", "epochs": 3}, **in_seconds).schedule.epochs == 3
     with pytest.raises(ValidationError, match="schedule: a cosine schedule needs its own epochs"):
         training(schedule={"name": "cosine"}, **in_seconds)
+
+
+QUADRATIC = {"model": {"name": "quadratic"}, "data": {"name": "quadratic"}}
+
+
+def test_the_quadratic_is_a_model_and_its_data():
+    assert training(**QUADRATIC).data.name == "quadratic"
+    assert training(**QUADRATIC | {"model": {"name": "own.module:callable"}})
+
+
+def test_the_quadratics_noise_is_for_no_other_built_in_model():
+    with pytest.raises(
+        ValidationError, match=r"model\.name: must be quadratic or package\.module:"
+    ):
+        training(data={"name": "quadratic"})
+
+
+def test_the_quadratic_takes_no_other_data():
+    with pytest.raises(
+        ValidationError, match=r"data\.name: must be quadratic with model quadratic"
+    ):
+        training(model={"name": "quadratic"})
+
+
+def test_the_quadratic_has_no_accuracy_to_reach():
+    with pytest.raises(ValidationError, match=r"target\.metric: must be loss with data quadratic"):
+        training(**QUADRATIC, target={"metric": "accuracy", "value": 0.5})
+    assert training(**QUADRATIC, target={"metric": "loss", "value": 0.5})
+
+
+def test_the_quadratic_has_no_classes_to_divide_workers_by():
+    with pytest.raises(ValidationError, match="sharding: must be Partition or Shared"):
+        Data(name="quadratic", sharding="ByLabel")
+    assert Data(name="quadratic", sharding="Shared")
