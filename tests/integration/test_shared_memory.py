@@ -3,6 +3,7 @@
 import signal
 import subprocess
 import sys
+import threading
 import time
 from contextlib import closing
 from pathlib import Path
@@ -19,7 +20,7 @@ from gossip_trainer.membership.roster import Endpoint
 from gossip_trainer.observability.events import EventTail, Progress
 from gossip_trainer.progress.shared import JobProgress
 from gossip_trainer.replica.memory import memory_of
-from gossip_trainer.training.exchange import Exchange, Lost
+from gossip_trainer.training.exchange import Dispatch, Exchange, Lost
 from gossip_trainer.transport.client import PeerClient
 from gossip_trainer.transport.errors import PeerLost
 from gossip_trainer.transport.identity import Identity
@@ -150,9 +151,19 @@ def test_a_fetch_from_a_killed_owner_ends_as_a_lost_one(start):
     network = PeerClient(identity, JobProgress(time.monotonic))
     vector = torch.zeros(num_bytes // 4)
     peer = Endpoint(Role.WORKER, 0, 0, "127.0.0.1", 1, memory=path)  # nobody listens at port 1
-    with closing(Exchange(network, vector, reader(num_bytes))) as exchange:
-        exchange.begin(Fetch(0), peer)
-        outcome = exchange.collect(10.0)
+    news = threading.Event()
+    exchange = Exchange(
+        network,
+        vector,
+        locate=lambda _party: peer,
+        started=1,
+        on_news=news.set,
+        shared=reader(num_bytes),
+    )
+    with closing(exchange):
+        exchange.begin([Dispatch(Fetch(0), 0, 0, peer)])
+        assert news.wait(10.0)
+        outcome = exchange.collect()
     assert isinstance(outcome, Lost)
     assert outcome.suspect
 

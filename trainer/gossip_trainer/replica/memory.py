@@ -8,4 +8,5 @@ from torch import Tensor
 def memory_of(vector: Tensor) -> memoryview:
     """Return the bytes of a contiguous CPU vector; writing to them writes to the vector."""
     # numpy's arrays offer the buffer protocol, but their stubs do not say so on Python 3.11.
-    return memoryview(cast("bytearray", vector.detach().numpy())).cast("B")
+    memory = memoryview(cast("bytearray", vector.detach().numpy()))
+    return memory.cast("B") if memory.nbytes else memoryview(b"")  # there is no cast of nothing

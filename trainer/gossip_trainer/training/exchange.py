@@ -1,30 +1,44 @@
-"""The exchange: carries out fetches, one at a time, beside the training thread.
+"""The exchange: carries out fetches and sends beside the training thread, in order, one at a time.
 
-The training thread begins a fetch and collects its outcome at a later step boundary, or waits for
-it when the strategy says so. One receive buffer is enough: what arrived is mixed in before the next
-fetch begins. A peer that is dead, stopped or slow costs the fetch from it and nothing else.
+The training thread begins a batch and collects the outcomes at a later step boundary, or waits for
+news of them when the strategy says so. One receive buffer is enough: what arrived is mixed in
+before the next batch begins. A peer that is dead, stopped or slow costs the exchange with it and
+nothing else.
 
 From a peer whose memory is shared a fetch is one copy, cheaper than waking a thread: it is done at
 once where it begins, and collected like any other. If that memory is stale the thread asks the peer
 itself, for it may be in the middle of a long step, stopped or dead.
+
+A message that the network leaves in doubt, or that is long in being answered, is put aside: the
+exchange is free for the next, and what became of it is found out later. Only a patient one is not.
+It keeps the exchange busy until its receiver, or whoever takes that one's place, has answered it.
 """
 
 import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from queue import Empty, SimpleQueue
-from typing import Protocol
+from typing import Final, Protocol
 
 from torch import Tensor
 
-from gossip_trainer.algorithms.effects import Fetch, Message
+from gossip_trainer.algorithms.effects import Fetch, Message, Send
 from gossip_trainer.errors import GossipTrainerError
 from gossip_trainer.membership.roster import Endpoint
 from gossip_trainer.replica.memory import memory_of
+from gossip_trainer.training.errand import Errand, Locate, Messenger
+from gossip_trainer.training.postman import Postman
 from gossip_trainer.transport.errors import NotReady, PeerLost
-from gossip_trainer.transport.wire import SnapshotHeader
+from gossip_trainer.transport.verdicts import Answered, Declined, Verdict
+from gossip_trainer.transport.wire import MessageHeader, MessageId, Refusal, SnapshotHeader
+
+PATIENCE_SECONDS: Final = 10.0  # how long an answer keeps the exchange busy
+CLOSE_SECONDS: Final = 5.0
 
 
-class Puller(Protocol):
+class Client(Messenger, Protocol):
     """The transport's client side."""
 
     def pull(
@@ -34,7 +48,7 @@ class Puller(Protocol):
         ...
 
     def abort(self) -> None:
-        """Make a pull under way fail at once."""
+        """Make what is under way fail at once."""
         ...
 
 
@@ -46,108 +60,232 @@ class SharedReader(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Dispatch:
+    """Something to carry out.
+
+    Attributes:
+        effect: what.
+        number: counts the sends of this process upwards.
+        step: the own one.
+        peer: with whom; None only of a patient send, which waits for its receiver.
+
+    """
+
+    effect: Fetch | Send
+    number: int
+    step: int
+    peer: Endpoint | None
+
+
 @dataclass(frozen=True, slots=True)
 class Arrived:
-    """A fetch brought a snapshot; the message's vector is valid until the next fetch begins."""
+    """An effect has ended well; the message's vector is valid until the next batch begins."""
 
-    fetch: Fetch
+    effect: Fetch | Send
     peer: str
-    message: Message
+    message: Message | None  # None where nothing was asked for
     finished: bool  # the peer will not change its model any more
 
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """A fetch brought nothing."""
+    """An effect came to nothing."""
 
-    fetch: Fetch
+    effect: Fetch | Send
     peer: str
     reason: str
     suspect: bool  # whether to leave the peer alone for a while
+    finished: bool = False  # the peer's work is done
 
 
 Outcome = Arrived | Lost
 
 
 class Exchange:
-    """Runs fetches, those that need the network in a thread of its own.
+    """Carries out fetches and sends, those that need the network in a thread of its own.
 
     Args:
-        puller: the transport's client.
-        buffer: where snapshots are received, a CPU vector of the model's size.
+        client: the transport's client.
+        buffer: where vectors are received, on the CPU: a fetch takes all of it, an asking send as
+            much as it sends.
+        locate: finds out where a party is; called from any thread.
+        started: when this process began, in ns; tells it from an earlier one of the same name.
+        on_news: called, from any thread, when there is something to collect or `busy` has ended.
         shared: reads the memory of those peers that share it; None goes over the network to all.
-
-    Attributes:
-        busy: whether a fetch is under way or its outcome not yet collected.
 
     """
 
-    def __init__(self, puller: Puller, buffer: Tensor, shared: SharedReader | None = None) -> None:
-        self._puller = puller
-        self._shared = shared
+    def __init__(
+        self,
+        client: Client,
+        buffer: Tensor,
+        *,
+        locate: Locate,
+        started: int,
+        on_news: Callable[[], None],
+        shared: SharedReader | None = None,
+    ) -> None:
+        self._client = client
         self._buffer = buffer
-        self._memory = memory_of(buffer)
-        self._requests: SimpleQueue[tuple[Fetch, Endpoint] | None] = SimpleQueue()
-        self._outcomes: SimpleQueue[Outcome] = SimpleQueue()
-        self.busy = False
+        self._started = started
+        self._on_news = on_news
+        self._shared = shared
+        self._requests: SimpleQueue[tuple[Dispatch, Tensor] | None] = SimpleQueue()
+        self._outcomes: SimpleQueue[tuple[Outcome, bool]] = SimpleQueue()  # and whether it was busy
+        self._guard = threading.Lock()
+        self._num_open = 0
+        self._postman = Postman(client, locate, self._conclude, patience_seconds=PATIENCE_SECONDS)
         self._thread = threading.Thread(target=self._serve, name="exchange", daemon=True)
         self._thread.start()
 
-    def begin(self, fetch: Fetch, peer: Endpoint) -> None:
-        """Begin a fetch; the one before must have been collected."""
-        assert not self.busy
-        self.busy = True
-        outcome = self._read_shared(fetch, peer)
-        if outcome is None:
-            self._requests.put((fetch, peer))
-        else:
-            self._outcomes.put(outcome)
+    @property
+    def busy(self) -> bool:
+        """Whether something begun has neither been collected nor been put aside."""
+        return self._num_open > 0
 
-    def collect(self, wait_seconds: float = 0.0) -> Outcome | None:
-        """Return the outcome of the fetch under way, or None if there is none in time."""
-        if not self.busy:
-            return None
-        try:
-            if wait_seconds > 0.0:
-                outcome = self._outcomes.get(timeout=wait_seconds)
+    def begin(self, batch: Sequence[Dispatch]) -> None:
+        """Begin everything in `batch`; the batch before must have been collected."""
+        assert not self.busy
+        self._num_open = len(batch)
+        for dispatch, vector in zip(batch, self._cut_buffer(batch), strict=True):
+            outcome = self._read_shared(dispatch, vector)
+            if outcome is None:
+                self._requests.put((dispatch, vector))
             else:
-                outcome = self._outcomes.get_nowait()
+                self._outcomes.put((outcome, True))
+
+    def collect(self) -> Outcome | None:
+        """Return what something has come to, or None if there is no news."""
+        try:
+            outcome, was_busy = self._outcomes.get_nowait()
         except Empty:
             return None
-        self.busy = False
+        if was_busy:
+            self._end_one()
         return outcome
 
     def close(self) -> None:
-        """End the thread; a fetch under way is aborted."""
+        """End the threads; what is under way is aborted."""
         self._requests.put(None)
-        self._puller.abort()
-        self._thread.join(timeout=5.0)
+        deadline = time.monotonic() + CLOSE_SECONDS
+        for thread in (self._thread, *self._postman.close()):
+            while thread.is_alive() and time.monotonic() < deadline:
+                self._client.abort()
+                thread.join(0.1)
 
     def _serve(self) -> None:
         while (request := self._requests.get()) is not None:
-            fetch, peer = request
-            try:
-                header = self._puller.pull(peer.address, self._memory, expect=peer.name)
-            except GossipTrainerError as error:
-                self._outcomes.put(_lost(fetch, peer, error))
+            outcome = self._carry_out(*request)
+            if outcome is None:
+                self._end_one()
             else:
-                self._outcomes.put(self._arrived(fetch, peer, header))
+                self._outcomes.put((outcome, True))
+            self._on_news()
 
-    def _read_shared(self, fetch: Fetch, peer: Endpoint) -> Outcome | None:
+    def _carry_out(self, dispatch: Dispatch, vector: Tensor) -> Outcome | None:
+        effect = dispatch.effect
+        if isinstance(effect, Fetch):
+            return self._fetch(effect, dispatch, vector)
+        if effect.patient:
+            return self._insist(effect, dispatch, vector)
+        return self._send(effect, dispatch, vector)
+
+    def _fetch(self, fetch: Fetch, dispatch: Dispatch, vector: Tensor) -> Outcome:
+        peer = dispatch.peer
+        assert peer is not None, "a fetch is of somebody"
+        try:
+            header = self._client.pull(peer.address, memory_of(vector), expect=peer.name)
+        except GossipTrainerError as error:
+            return _lost(fetch, peer, error)
+        return _fetched(fetch, peer, header, vector)
+
+    def _read_shared(self, dispatch: Dispatch, vector: Tensor) -> Outcome | None:
         """Return what the peer's memory brings; None if the peer itself is to be asked."""
-        if self._shared is None or not peer.memory:
+        fetch, peer = dispatch.effect, dispatch.peer
+        if not isinstance(fetch, Fetch) or self._shared is None or not (peer and peer.memory):
             return None
         try:
-            header = self._shared.pull(peer.memory, self._memory, expect=peer.name)
+            header = self._shared.pull(peer.memory, memory_of(vector), expect=peer.name)
         except PeerLost:
             return None
         except GossipTrainerError as error:
             return _lost(fetch, peer, error)
-        return self._arrived(fetch, peer, header)
+        return _fetched(fetch, peer, header, vector)
 
-    def _arrived(self, fetch: Fetch, peer: Endpoint, header: SnapshotHeader) -> Arrived:
-        return Arrived(fetch, peer.name, Message(self._buffer, header.step), header.finished)
+    def _send(self, send: Send, dispatch: Dispatch, vector: Tensor) -> Outcome | None:
+        """Bring a message to its receiver; None if it was put aside."""
+        peer = dispatch.peer
+        assert peer is not None, "only a patient message waits for its receiver"
+        if self._postman.is_in_doubt(send.to):
+            reason = f"what became of an earlier message to {peer.name} is still in doubt"
+            return Lost(send, peer.name, reason, suspect=False)
+        errand = self._errand(send, dispatch, vector, peer)
+        try:
+            verdict = self._postman.bring(errand)
+        except GossipTrainerError as error:
+            return _lost(send, peer, error)
+        return None if verdict is None else _settled(errand, verdict)
+
+    def _insist(self, send: Send, dispatch: Dispatch, vector: Tensor) -> Outcome | None:
+        """Bring a message to whoever is in the receiver's place; None when closed."""
+        brought = self._postman.insist(send.to, partial(self._errand, send, dispatch, vector))
+        return None if brought is None else _settled(*brought)
+
+    def _errand(
+        self, send: Send, dispatch: Dispatch, answer: Tensor, peer: Endpoint, attempt: int = 0
+    ) -> Errand:
+        message = MessageId(self._started, dispatch.number, attempt)
+        header = MessageHeader(message, send.asks, dispatch.step, send.scalars)
+        return Errand(send, header, peer, answer)
+
+    def _conclude(self, errand: Errand, verdict: Verdict | None) -> None:
+        """Take in what became of a message that was put aside."""
+        self._outcomes.put((_settled(errand, verdict), False))
+        self._on_news()
+
+    def _cut_buffer(self, batch: Sequence[Dispatch]) -> Iterator[Tensor]:
+        """Yield the part of the buffer that each of `batch` may fill."""
+        start = 0
+        for dispatch in batch:
+            end = start + self._num_elements(dispatch.effect)
+            assert end <= self._buffer.numel(), "more would arrive at once than there is room for"
+            yield self._buffer[start:end]
+            start = end
+
+    def _num_elements(self, effect: Fetch | Send) -> int:
+        if isinstance(effect, Fetch):
+            return self._buffer.numel()
+        return effect.vector.numel() if effect.asks else 0
+
+    def _end_one(self) -> None:
+        with self._guard:
+            self._num_open -= 1
 
 
-def _lost(fetch: Fetch, peer: Endpoint, error: GossipTrainerError) -> Lost:
-    return Lost(fetch, peer.name, str(error), suspect=not isinstance(error, NotReady))
+def _fetched(fetch: Fetch, peer: Endpoint, header: SnapshotHeader, vector: Tensor) -> Arrived:
+    return Arrived(
+        fetch, peer.name, Message(vector, header.step, finished=header.finished), header.finished
+    )
+
+
+def _settled(errand: Errand, verdict: Verdict | None) -> Outcome:
+    """Return what a message has come to; without a verdict its receiver is gone."""
+    send, peer = errand.send, errand.peer.name
+    if verdict is None:
+        return Lost(send, peer, f"{peer} left before it told what became of it", suspect=False)
+    if isinstance(verdict, Declined):
+        is_finished = verdict.reason is Refusal.FINISHED
+        reason = f"{peer} did not take the message: {verdict.reason}"
+        return Lost(send, peer, reason, suspect=False, finished=is_finished)
+    if not send.asks:
+        return Arrived(send, peer, None, finished=False)
+    if not isinstance(verdict, Answered):
+        return Lost(send, peer, f"{peer} no longer has its answer", suspect=False)
+    vector = errand.answer if verdict.num_bytes else errand.answer[:0]
+    message = Message(vector, verdict.step, verdict.scalars)
+    return Arrived(send, peer, message, finished=False)
+
+
+def _lost(effect: Fetch | Send, peer: Endpoint, error: GossipTrainerError) -> Lost:
+    return Lost(effect, peer.name, str(error), suspect=not isinstance(error, NotReady))

@@ -1,28 +1,36 @@
-"""Pulls snapshots from peers, over connections that are kept for the next pull.
+"""Asks peers: pulls their snapshots and sends them messages, over connections that are kept.
 
-It does not know whom to ask or what a snapshot means.
+It does not know whom to ask or what a snapshot or a message means.
 """
 
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
+from typing import TypeVar
 
 from gossip_trainer.transport.connection import Address, Connection, open_connection
-from gossip_trainer.transport.errors import HandshakeRefused, PeerLost
+from gossip_trainer.transport.errors import (
+    HandshakeRefused,
+    PeerLost,
+    TransportError,
+    Unsettled,
+)
 from gossip_trainer.transport.identity import Identity
 from gossip_trainer.transport.limits import Limits
 from gossip_trainer.transport.security import Credentials
 from gossip_trainer.transport.snapshots import Courier
 from gossip_trainer.transport.stream import Line
-from gossip_trainer.transport.wire import Kind, Prefix, SnapshotHeader
+from gossip_trainer.transport.verdicts import Verdict
+from gossip_trainer.transport.wire import Kind, MessageHeader, MessageId, SnapshotHeader
 
-Take = Callable[[Connection, Prefix], SnapshotHeader]
+T = TypeVar("T")
 
 
 class PeerClient:
-    """One thread's way to its peers: one exchange at a time, no thread of its own.
+    """The way to the peers; it has no thread of its own.
 
-    `abort` and `close` may be called from any thread.
+    Threads may share it, each with one exchange at a time. `abort` and `close` may be called from
+    any thread.
     """
 
     def __init__(
@@ -39,8 +47,7 @@ class PeerClient:
         self._limits = limits or Limits()
         self._kept: OrderedDict[Address, Connection] = OrderedDict()
         self._guard = threading.Lock()
-        self._line: Line | None = None
-        self._is_aborted = False
+        self._under_way: set[_Exchange] = set()
         self._is_closed = False
 
     def pull(
@@ -50,8 +57,8 @@ class PeerClient:
 
         Args:
             address: host and port.
-            into: writable bytes of the flat tensor, exactly the identity's `num_bytes`. After an
-                error they are undefined.
+            into: writable bytes, as many as the peer's snapshots have: the model's, or those of a
+                server's part. After an error they are undefined.
             expect: the member that must answer, such as "worker-3-0"; anyone if None.
 
         Raises:
@@ -61,76 +68,132 @@ class PeerClient:
             ChecksumMismatch, ProtocolError: what it sent is damaged or makes no sense.
 
         """
-        if into.nbytes != self._identity.num_bytes:
-            raise ValueError(
-                f"`into` has {into.nbytes} bytes, the model {self._identity.num_bytes}"
-            )
 
-        def take(connection: Connection, prefix: Prefix) -> SnapshotHeader:
+        def take(connection: Connection) -> SnapshotHeader:
+            prefix = connection.ask(Kind.PULL, self._courier)
             return connection.take_snapshot(prefix, into, self._courier)
 
-        return self._exchange(address, expect, Kind.PULL, take)
+        return self._exchange(address, expect, take, repeats=True)
 
     def status(self, address: Address, *, expect: str | None = None) -> SnapshotHeader:
         """Fetch the header of the peer's newest snapshot alone; raises like `pull`."""
 
-        def take(connection: Connection, prefix: Prefix) -> SnapshotHeader:
+        def take(connection: Connection) -> SnapshotHeader:
+            prefix = connection.ask(Kind.STATUS, self._courier)
             return connection.take_status(prefix, self._courier)
 
-        return self._exchange(address, expect, Kind.STATUS, take)
+        return self._exchange(address, expect, take, repeats=True)
+
+    def send(
+        self,
+        address: Address,
+        header: MessageHeader,
+        payload: memoryview,
+        into: memoryview,
+        *,
+        expect: str,
+    ) -> Verdict:
+        """Send the peer at `address` a message; return what became of it.
+
+        Args:
+            address: host and port.
+            header: its id must be greater than that of every message to this peer before.
+            payload: as many bytes as the peer takes, or none.
+            into: where an answer goes that is not empty, exactly as large as that.
+            expect: the member that must take it.
+
+        Raises:
+            Unsettled: the peer may have taken it, or may not; ask with `settle`.
+            TransportError: as `pull` does; the peer has not taken it and will not.
+
+        """
+
+        def put(connection: Connection) -> Verdict:
+            connection.put(header, payload, self._courier)
+            try:
+                return connection.take_verdict(header.id, into, self._courier)
+            except TransportError as error:
+                raise Unsettled(error) from error
+
+        return self._exchange(address, expect, put, repeats=False)
+
+    def settle(
+        self, address: Address, message: MessageId, into: memoryview, *, expect: str
+    ) -> Verdict:
+        """Ask the peer that a message was sent to what became of it; one it has not is declined.
+
+        Raises:
+            Unsettled: that is still not known.
+
+        """
+
+        def ask(connection: Connection) -> Verdict:
+            connection.ask_what_became(message, self._courier)
+            return connection.take_verdict(message, into, self._courier)
+
+        try:
+            return self._exchange(address, expect, ask, repeats=True)
+        except TransportError as error:
+            raise Unsettled(error) from error
 
     def abort(self) -> None:
-        """Make the exchange under way, if there is one, fail at once with PeerLost("aborted")."""
+        """Make what is under way, if anything is, fail at once with PeerLost("aborted")."""
         with self._guard:
-            self._is_aborted = True
-            if self._line is not None:
-                self._line.cut()
+            for exchange in self._under_way:
+                exchange.abort()
 
     def close(self) -> None:
         """Abort and hang up; every later exchange fails with PeerLost("aborted")."""
-        self._is_closed = True
-        self.abort()
         with self._guard:
+            self._is_closed = True
+            for exchange in self._under_way:
+                exchange.abort()
             while self._kept:
                 self._kept.popitem()[1].line.close()
 
     def _exchange(
-        self, address: Address, expect: str | None, kind: Kind, take: Take
-    ) -> SnapshotHeader:
+        self,
+        address: Address,
+        expect: str | None,
+        do: Callable[[Connection], T],
+        *,
+        repeats: bool,
+    ) -> T:
+        """Do it over a kept connection; where it may be repeated and that one went stale, again."""
+        exchange = _Exchange()
         with self._guard:
-            self._is_aborted = self._is_closed
+            exchange.is_aborted = self._is_closed
+            self._under_way.add(exchange)
         try:
-            connection, prefix = self._ask(address, expect, kind)
-            header = take(connection, prefix)
+            kept = self._take_kept(address, expect)
+            if kept is not None:
+                exchange.use(kept.line)
+                try:
+                    return self._finish(exchange, address, kept, do(kept))
+                except PeerLost as error:
+                    if not repeats or error.reason not in {"closed", "reset"}:
+                        raise
+            exchange.use(line := Line())
+            fresh = self._dial(line, address, expect)
+            return self._finish(exchange, address, fresh, do(fresh))
         except PeerLost as error:
-            if self._is_aborted:
+            if exchange.is_aborted:
                 raise PeerLost("aborted", "the exchange was given up") from error
             raise
-        else:
-            self._keep(address, connection)
-            return header
         finally:
-            self._drop()
+            with self._guard:
+                self._under_way.discard(exchange)
+                exchange.drop()
 
-    def _ask(self, address: Address, expect: str | None, kind: Kind) -> tuple[Connection, Prefix]:
-        """Ask over a kept connection; if it went stale while it was idle, over a new one."""
+    def _take_kept(self, address: Address, expect: str | None) -> Connection | None:
         with self._guard:
             kept = self._kept.pop(address, None)
-        if kept is not None:
-            self._use(kept.line)
-            if expect in {None, kept.member}:
-                try:
-                    return kept, kept.ask(kind, self._courier)
-                except PeerLost as error:
-                    if error.reason not in {"closed", "reset"}:
-                        raise
-            self._drop()
-        fresh = self._dial(address, expect)
-        return fresh, fresh.ask(kind, self._courier)
+        if kept is None or (expect in {None, kept.member} and kept.line.is_quiet()):
+            return kept
+        kept.line.close()
+        return None
 
-    def _dial(self, address: Address, expect: str | None) -> Connection:
-        line = Line()
-        self._use(line)
+    def _dial(self, line: Line, address: Address, expect: str | None) -> Connection:
         connection = open_connection(line, address, self._identity, self._limits, tls=self._tls)
         if expect not in {None, connection.member}:
             raise HandshakeRefused(
@@ -139,25 +202,42 @@ class PeerClient:
             )
         return connection
 
-    def _use(self, line: Line) -> None:
-        """Let `abort` cut `line` from now on."""
+    def _finish(
+        self, exchange: "_Exchange", address: Address, connection: Connection, result: T
+    ) -> T:
+        """Keep the connection for the next exchange, unless another thread keeps one already."""
         with self._guard:
-            self._line = line
-            if self._is_aborted:
-                raise PeerLost("aborted", "the exchange was given up")
+            if not self._is_closed and address not in self._kept:
+                exchange.line = None
+                self._kept[address] = connection
+                if len(self._kept) > self._limits.open_connections:
+                    self._kept.popitem(last=False)[1].line.close()
+        return result
 
-    def _keep(self, address: Address, connection: Connection) -> None:
-        with self._guard:
-            if self._is_closed:
-                return
-            self._line = None
-            self._kept[address] = connection
-            if len(self._kept) > self._limits.open_connections:
-                self._kept.popitem(last=False)[1].line.close()
 
-    def _drop(self) -> None:
-        """Close the line in use, unless it was kept."""
-        with self._guard:
-            line, self._line = self._line, None
+class _Exchange:
+    """One exchange under way, over one line after the other."""
+
+    def __init__(self) -> None:
+        self.line: Line | None = None
+        self.is_aborted = False
+
+    def use(self, line: Line) -> None:
+        """Go on over `line`; the one before is closed."""
+        self.drop()
+        self.line = line
+        if self.is_aborted:
+            line.cut()
+
+    def abort(self) -> None:
+        """Let it fail at once, or as soon as it uses a line."""
+        self.is_aborted = True
+        line = self.line
         if line is not None:
-            line.close()
+            line.cut()
+
+    def drop(self) -> None:
+        """Close the line in use, unless it was kept."""
+        if self.line is not None:
+            self.line.close()
+            self.line = None

@@ -1,4 +1,4 @@
-"""The client's end of one connection: made, introduced, and good for any number of pulls."""
+"""The client's end of one connection: made, introduced, and good for any number of exchanges."""
 
 import socket
 import time
@@ -6,10 +6,8 @@ from contextlib import suppress
 from typing import NoReturn
 
 from gossip_trainer.errors import GossipTrainerError
-from gossip_trainer.transport.chunks import CHUNK_BYTES, DIGEST_BYTES, cut, digest, framed_bytes
 from gossip_trainer.transport.errors import (
     Busy,
-    ChecksumMismatch,
     HandshakeRefused,
     NotReady,
     PeerLost,
@@ -18,18 +16,28 @@ from gossip_trainer.transport.errors import (
 from gossip_trainer.transport.framing import Framing
 from gossip_trainer.transport.identity import Identity
 from gossip_trainer.transport.limits import Limits
+from gossip_trainer.transport.payload import Intake, payload_bytes, send_payload
 from gossip_trainer.transport.security import Credentials
 from gossip_trainer.transport.snapshots import Courier
 from gossip_trainer.transport.stream import Line, lost, open_stream
+from gossip_trainer.transport.verdicts import Answered, Declined, Pending, Taken, Verdict
 from gossip_trainer.transport.wire import (
     MAX_GREETING_BYTES,
+    Acknowledged,
+    Answering,
     Crowded,
+    Declining,
     Hello,
+    Keeping,
     Kind,
+    MessageHeader,
+    MessageId,
     Prefix,
     Refused,
     Reply,
     Request,
+    Sending,
+    Settling,
     SnapshotHeader,
     Unready,
     Welcome,
@@ -49,12 +57,10 @@ class Connection:
 
     """
 
-    def __init__(self, line: Line, framing: Framing, member: str, limits: Limits) -> None:
+    def __init__(self, line: Line, framing: Framing, member: str) -> None:
         self.line = line
         self.member = member
         self._framing = framing
-        self._limits = limits
-        self._digest = memoryview(bytearray(DIGEST_BYTES))
 
     def ask(self, kind: Kind, courier: Courier) -> Prefix:
         """Send a request; return the beginning of the answer."""
@@ -67,21 +73,54 @@ class Connection:
         return self._hear(self._framing.receive_header(prefix), courier)
 
     def take_snapshot(self, prefix: Prefix, into: memoryview, courier: Courier) -> SnapshotHeader:
-        """Receive the rest of the answer to PULL, each chunk checked while it is in the cache."""
-        plain = not self._framing.stream.encrypted
-        self._expect(prefix, Kind.SNAPSHOT, framed_bytes(into.nbytes, digests=plain), courier)
-        after = (self._digest,) if plain else ()
-        first = into[:CHUNK_BYTES]
-        header = self._hear(self._framing.receive_header(prefix, first, *after), courier)
-        for index, chunk in enumerate(cut(into)):
-            if index:
-                self._framing.stream.receive((chunk, *after))
-            if plain and digest(chunk) != self._digest:
-                raise ChecksumMismatch(
-                    f"chunk {index} of the snapshot of {self.member}, step {header.step}, "
-                    "arrived damaged"
-                )
+        """Receive the rest of the answer to PULL."""
+        self._expect(prefix, Kind.SNAPSHOT, payload_bytes(self._framing, into.nbytes), courier)
+        intake = Intake(self._framing, into)
+        header = self._hear(self._framing.receive_header(prefix, *intake.first), courier)
+        intake.finish(f"the snapshot of {self.member}, step {header.step},")
         return header
+
+    def put(self, message: MessageHeader, payload: memoryview, courier: Courier) -> None:
+        """Send a message; if this fails the peer does not have all of it."""
+        header = Sending(message=message, gossip=courier.send())
+        size = payload_bytes(self._framing, payload.nbytes)
+        head = self._framing.encode(Kind.SEND, header, payload_bytes=size)
+        send_payload(self._framing, head, payload)
+
+    def ask_what_became(self, message: MessageId, courier: Courier) -> None:
+        """Ask what became of an earlier message."""
+        self._framing.send(Kind.SETTLE, Settling(id=message, gossip=courier.send()))
+
+    def take_verdict(self, message: MessageId, into: memoryview, courier: Courier) -> Verdict:
+        """Receive what became of a message; its answer, if there is one, goes to `into`."""
+        prefix = self._framing.receive_prefix()
+        if prefix.kind is Kind.ANSWER:
+            return self._take_answer(prefix, message, into, courier)
+        if prefix.payload_bytes or prefix.kind not in {Kind.TAKEN, Kind.PENDING, Kind.DECLINED}:
+            raise self._surprise(prefix, "the verdict on a message")
+        data = self._framing.receive_header(prefix)
+        if prefix.kind is Kind.DECLINED:
+            declining = decode(Declining, data)
+            self._tell(courier, declining.gossip)
+            return Declined(declining.reason)
+        self._tell(courier, decode(Acknowledged, data).gossip)
+        return Taken() if prefix.kind is Kind.TAKEN else Pending()
+
+    def _take_answer(
+        self, prefix: Prefix, message: MessageId, into: memoryview, courier: Courier
+    ) -> Answered:
+        if prefix.payload_bytes not in {0, payload_bytes(self._framing, into.nbytes)}:
+            raise self._surprise(prefix, f"an answer of none or {into.nbytes} bytes")
+        into = into if prefix.payload_bytes else into[:0]
+        intake = Intake(self._framing, into)
+        answering = decode(Answering, self._framing.receive_header(prefix, *intake.first))
+        self._tell(courier, answering.gossip)
+        intake.finish(f"the answer of {self.member}")
+        try:
+            self._framing.send(Kind.KEPT, Keeping(id=message))
+        except PeerLost:
+            self.line.cut()  # the answer is here all the same
+        return Answered(answering.answer.step, answering.answer.scalars, into.nbytes)
 
     def _hear(self, data: memoryview, courier: Courier) -> SnapshotHeader:
         reply = decode(Reply, data)
@@ -94,16 +133,19 @@ class Connection:
         except GossipTrainerError as error:
             raise ProtocolError(f"what {self.member} tells makes no sense: {error}") from error
 
-    def _expect(self, prefix: Prefix, kind: Kind, payload_bytes: int, courier: Courier) -> None:
-        if (prefix.kind, prefix.payload_bytes) == (kind, payload_bytes):
+    def _expect(self, prefix: Prefix, kind: Kind, num_bytes: int, courier: Courier) -> None:
+        if (prefix.kind, prefix.payload_bytes) == (kind, num_bytes):
             return
         if (prefix.kind, prefix.payload_bytes) == (Kind.NOT_READY, 0):
             unready = decode(Unready, self._framing.receive_header(prefix))
             self._tell(courier, unready.gossip)
             raise NotReady(f"{self.member} has not published a snapshot yet")
-        raise ProtocolError(
+        raise self._surprise(prefix, f"{kind.name} with {num_bytes}")
+
+    def _surprise(self, prefix: Prefix, due: str) -> ProtocolError:
+        return ProtocolError(
             f"{self.member} announces {prefix.kind.name} with {prefix.payload_bytes} bytes of "
-            f"payload where {kind.name} with {payload_bytes} is due"
+            f"payload where {due} is due"
         )
 
 
@@ -122,7 +164,7 @@ def open_connection(
     with suppress(PeerLost):  # a server may answer and hang up first: its answer says more
         framing.send(Kind.HELLO, Hello.of(identity))
     try:
-        kind, data = framing.receive(limits.handshake_seconds, MAX_GREETING_BYTES)
+        prefix, data = framing.receive(limits.handshake_seconds, MAX_GREETING_BYTES)
     except PeerLost as error:
         if tls is not None and error.reason in {"reset", "closed"}:
             raise HandshakeRefused(
@@ -130,8 +172,8 @@ def open_connection(
                 f"certificate: {error}"
             ) from error
         raise
-    if kind is not Kind.WELCOME:
-        _decline(kind, data, peer)
+    if prefix.kind is not Kind.WELCOME or prefix.payload_bytes:
+        _decline(prefix.kind, data, peer)
     welcome = decode(Welcome, data)
     if not identity.oldest <= welcome.version <= identity.newest:
         raise ProtocolError(
@@ -139,7 +181,7 @@ def open_connection(
             f"{identity.oldest} to {identity.newest} were offered"
         )
     framing.version = welcome.version
-    return Connection(line, framing, welcome.member, limits)
+    return Connection(line, framing, welcome.member)
 
 
 def _decline(kind: Kind, data: memoryview, peer: str) -> NoReturn:

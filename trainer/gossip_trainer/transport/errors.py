@@ -22,6 +22,19 @@ class PeerLost(TransportError):
         self.reason = reason
 
 
+class Unsettled(TransportError):
+    """The peer may have taken the message, or may not: it is to be settled.
+
+    Attributes:
+        stalled: the peer was reached and made no progress; asking it again at once is in vain.
+
+    """
+
+    def __init__(self, error: TransportError) -> None:
+        super().__init__(f"it is not known what became of the message: {error}")
+        self.stalled = isinstance(error, PeerLost) and error.reason in {"stalled", "aborted"}
+
+
 class HandshakeRefused(TransportError):
     """One side will not talk to the other; the text names what each of them is."""
 

@@ -1,6 +1,7 @@
 """Answers peers' pulls from the newest published snapshot, one thread per connection.
 
-It knows neither tensors nor training: a source pins snapshots, a courier takes and gives facts.
+It knows neither tensors nor training: a source pins snapshots, a courier takes and gives facts, and
+what peers send goes into a mailbox.
 """
 
 import logging
@@ -16,6 +17,7 @@ from gossip_trainer.transport.connection import Address
 from gossip_trainer.transport.errors import PeerLost
 from gossip_trainer.transport.identity import Identity
 from gossip_trainer.transport.limits import Limits
+from gossip_trainer.transport.mailbox import Mailbox
 from gossip_trainer.transport.security import Credentials
 from gossip_trainer.transport.session import Session
 from gossip_trainer.transport.snapshots import Courier, SnapshotSource
@@ -37,14 +39,16 @@ class PeerServer:
         source: SnapshotSource,
         courier: Courier,
         *,
+        mailbox: Mailbox | None = None,
         tls: Credentials | None = None,
         limits: Limits | None = None,
     ) -> None:
-        """Take over `listener`, a bound and listening TCP socket."""
+        """Take over `listener`, a bound and listening TCP socket; no mailbox takes no messages."""
         self._listener = listener
         self._identity = identity
         self._source = source
         self._courier = courier
+        self._mailbox = mailbox
         self._tls = tls
         self._limits = limits or Limits()
         self._guard = threading.Lock()
@@ -112,7 +116,14 @@ class PeerServer:
             return
         line = Line()
         line.hold(sock)
-        session = Session(line, self._identity, self._source, self._courier, self._limits)
+        session = Session(
+            line,
+            self._identity,
+            self._source,
+            self._courier,
+            mailbox=self._mailbox,
+            limits=self._limits,
+        )
         thread = threading.Thread(
             target=self._serve, args=(session, sock, peer), name=f"serve {peer}", daemon=True
         )

@@ -2,11 +2,13 @@
 
 import time
 
-from gossip_trainer.transport.chunks import cut, framed_bytes
 from gossip_trainer.transport.errors import HandshakeRefused, ProtocolError
 from gossip_trainer.transport.framing import Framing
 from gossip_trainer.transport.identity import Identity, common_version, objection
 from gossip_trainer.transport.limits import Limits
+from gossip_trainer.transport.mailbox import Mailbox
+from gossip_trainer.transport.payload import payload_bytes, send_payload
+from gossip_trainer.transport.reception import Reception
 from gossip_trainer.transport.snapshots import Courier, PinnedSnapshot, SnapshotSource
 from gossip_trainer.transport.stream import Line, Stream
 from gossip_trainer.transport.wire import (
@@ -14,6 +16,7 @@ from gossip_trainer.transport.wire import (
     MAX_HEADER_BYTES,
     Hello,
     Kind,
+    Prefix,
     Refused,
     Reply,
     Request,
@@ -41,6 +44,8 @@ class Session:
         identity: Identity,
         source: SnapshotSource,
         courier: Courier,
+        *,
+        mailbox: Mailbox | None,
         limits: Limits,
     ) -> None:
         self.line = line
@@ -51,22 +56,24 @@ class Session:
         self._identity = identity
         self._source = source
         self._courier = courier
+        self._mailbox = mailbox
         self._limits = limits
 
     def run(self, stream: Stream) -> None:
         """Answer until the peer hangs up or fails; raise a TransportError in any case."""
         framing = Framing(stream)
         self._greet(framing)
+        reception = Reception(framing, self.member, self._mailbox, self._courier, self._limits)
         while not self.is_last:
-            kind, data = framing.receive(self._limits.idle_seconds, MAX_HEADER_BYTES)
+            prefix, data = framing.receive(self._limits.idle_seconds, MAX_HEADER_BYTES)
             self.silent_since = None
-            self._answer(framing, kind, data)
+            self._answer(framing, reception, prefix, data)
             self.silent_since = time.monotonic()
 
     def _greet(self, framing: Framing) -> None:
-        kind, data = framing.receive(self._limits.handshake_seconds, MAX_GREETING_BYTES)
-        if kind is not Kind.HELLO:
-            raise ProtocolError(f"a connection begins with {kind.name} instead of HELLO")
+        prefix, data = framing.receive(self._limits.handshake_seconds, MAX_GREETING_BYTES)
+        if prefix.kind is not Kind.HELLO or prefix.payload_bytes:
+            raise ProtocolError(f"a connection begins with {prefix.kind.name} instead of HELLO")
         peer = decode(Hello, data).identity()
         self.member = peer.member
         version = common_version(self._identity, peer)
@@ -77,9 +84,22 @@ class Session:
         framing.send(Kind.WELCOME, Welcome(member=self._identity.member, version=version))
         framing.version = version
 
-    def _answer(self, framing: Framing, kind: Kind, data: memoryview) -> None:
-        if kind not in {Kind.PULL, Kind.STATUS}:
-            raise ProtocolError(f"{kind.name} came where PULL or STATUS is due")
+    def _answer(
+        self, framing: Framing, reception: Reception, prefix: Prefix, data: memoryview
+    ) -> None:
+        if prefix.kind is Kind.SEND:
+            reception.take(prefix, data, self._identity.num_bytes)
+            return
+        if prefix.payload_bytes:
+            raise ProtocolError(f"more follows a {prefix.kind.name} message than there may")
+        if prefix.kind is Kind.SETTLE:
+            reception.settle(data)
+        elif prefix.kind in {Kind.PULL, Kind.STATUS}:
+            self._show(framing, prefix.kind, data)
+        else:
+            raise ProtocolError(f"{prefix.kind.name} came where a request is due")
+
+    def _show(self, framing: Framing, kind: Kind, data: memoryview) -> None:
         self._courier.receive(self.member, decode(Request, data).gossip)
         snapshot = self._source.pin()
         if snapshot is None:
@@ -95,13 +115,8 @@ class Session:
             snapshot.release()
 
     def _send_snapshot(self, framing: Framing, reply: Reply, snapshot: PinnedSnapshot) -> None:
-        memory, digests, stream = snapshot.memory, snapshot.digests, framing.stream
-        assert memory.nbytes == self._identity.num_bytes, "a snapshot of another model"
-        plain = not stream.encrypted
-        payload_bytes = framed_bytes(memory.nbytes, digests=plain)
-        before = [memoryview(framing.encode(Kind.SNAPSHOT, reply, payload_bytes=payload_bytes))]
-        for index, chunk in enumerate(cut(memory)):
-            after = [memoryview(digests.of(index, chunk))] if plain else []
-            stream.send([*before, chunk, *after])
-            before = []
+        memory = snapshot.memory
+        size = payload_bytes(framing, memory.nbytes)
+        head = framing.encode(Kind.SNAPSHOT, reply, payload_bytes=size)
+        send_payload(framing, head, memory, snapshot.digests.of)
         self.sent_bytes += memory.nbytes

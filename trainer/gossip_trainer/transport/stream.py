@@ -5,6 +5,7 @@ system call and the interpreter lock is handed over once. Python's own socket ti
 before every call. TLS needs them, because OpenSSL is called once per record anyway.
 """
 
+import select
 import socket
 import ssl
 import struct
@@ -103,6 +104,15 @@ class Line:
             if self._sock is not None:
                 with suppress(OSError):  # it never was connected, or the peer was first
                     socket.socket.shutdown(self._sock, socket.SHUT_RDWR)
+
+    def is_quiet(self) -> bool:
+        """Tell whether nothing is to be read, not even that the other side has hung up."""
+        with self._guard:
+            if self._sock is None or self._is_cut:
+                return False
+            poll = select.poll()
+            poll.register(self._sock, select.POLLIN)
+            return not poll.poll(0)
 
     def close(self) -> None:
         """Close the socket; nobody uses it any more."""

@@ -4,7 +4,7 @@ Pure: no socket, no clock. What a peer wrote is checked here before anything is 
 length it names is believed beyond bounds that are known on this side.
 """
 
-from enum import IntEnum
+from enum import IntEnum, StrEnum
 from struct import Struct as Layout
 from typing import Annotated, Any, Final, NamedTuple, TypeVar
 
@@ -16,11 +16,13 @@ from gossip_trainer.transport.identity import PROTOCOL_VERSION, Identity
 MAGIC: Final = b"GSSP"
 MAX_HEADER_BYTES: Final = 4 << 20
 MAX_GREETING_BYTES: Final = 4 << 10
+MAX_SCALARS: Final = 64
 
 Name = Annotated[str, msgspec.Meta(pattern=r"^[!-~]{1,253}\Z")]
 """Visible ASCII: it ends up in logs."""
 Text = Annotated[str, msgspec.Meta(pattern=r"^[ -~]{0,2000}\Z")]
 Count = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+Scalars = Annotated[tuple[float, ...], msgspec.Meta(max_length=MAX_SCALARS)]
 
 _PREFIX: Final = Layout("!4sHHIQ")
 PREFIX_BYTES: Final = _PREFIX.size
@@ -38,6 +40,13 @@ class Kind(IntEnum):
     SNAPSHOT = 7  # Reply, and the payload
     STANDING = 8  # Reply
     NOT_READY = 9  # Unready
+    SEND = 10  # Sending, and the payload
+    SETTLE = 11  # Settling
+    TAKEN = 12  # Acknowledged
+    ANSWER = 13  # Answering, and the payload
+    PENDING = 14  # Acknowledged
+    DECLINED = 15  # Declining
+    KEPT = 16  # Keeping; nothing comes back
 
 
 _KINDS: Final = {int(kind): kind for kind in Kind}
@@ -110,6 +119,7 @@ class SnapshotHeader(msgspec.Struct, frozen=True):
         samples: how many the worker has trained on up to this step.
         loss: the training loss the worker reports, or None before there is one.
         finished: the worker trains no more; this snapshot is its last.
+        weight: how much the model counts in the average of all workers.
         extra: opaque to the transport.
 
     """
@@ -118,6 +128,7 @@ class SnapshotHeader(msgspec.Struct, frozen=True):
     samples: Count
     loss: float | None = None
     finished: bool = False
+    weight: float = 1.0
     extra: bytes = b""
 
 
@@ -131,6 +142,95 @@ class Reply(msgspec.Struct, frozen=True):
 class Unready(msgspec.Struct, frozen=True):
     """Nothing is published yet, but there may be something to tell."""
 
+    gossip: bytes
+
+
+class MessageId(msgspec.Struct, frozen=True, order=True):
+    """Which of a member's messages to one receiver; later ones are greater.
+
+    Attributes:
+        started: when the sending process began, in ns; tells two of one incarnation apart.
+        number: as that process counts its messages.
+        attempt: counts how often a message that was not taken is put anew.
+
+    """
+
+    started: Count
+    number: Count
+    attempt: Count = 0
+
+
+class MessageHeader(msgspec.Struct, frozen=True):
+    """What is said about a message.
+
+    Attributes:
+        id: which one it is.
+        asks: whether the receiver's algorithm is to answer it.
+        step: the sender's.
+        scalars: what goes with the payload.
+
+    """
+
+    id: MessageId
+    asks: bool
+    step: Count = 0
+    scalars: Scalars = ()
+
+
+class Sending(msgspec.Struct, frozen=True):
+    """The client sends a message; `gossip` is what the courier sends along."""
+
+    message: MessageHeader
+    gossip: bytes
+
+
+class Settling(msgspec.Struct, frozen=True):
+    """The client asks what became of an earlier message; what has not come is not to come now."""
+
+    id: MessageId
+    gossip: bytes
+
+
+class Keeping(msgspec.Struct, frozen=True):
+    """The client has the answer to a message; the server need not keep it any more."""
+
+    id: MessageId
+
+
+class Acknowledged(msgspec.Struct, frozen=True):
+    """The kind says it all; `gossip` is what the courier sends along."""
+
+    gossip: bytes
+
+
+class AnswerHeader(msgspec.Struct, frozen=True):
+    """What is said about an answer: the receiver's step and what goes with the payload."""
+
+    step: Count = 0
+    scalars: Scalars = ()
+
+
+class Answering(msgspec.Struct, frozen=True):
+    """What the receiver's algorithm answered; `gossip` is what the courier sends along."""
+
+    answer: AnswerHeader
+    gossip: bytes
+
+
+class Refusal(StrEnum):
+    """Why a message is not taken, nor ever will be."""
+
+    FULL = "full"  # too many others lie there
+    FINISHED = "finished"  # the receiver's work is done
+    MISSED = "missed"  # it has not come in full
+    OUTDATED = "outdated"  # the sender has sent a later one, or is not the newest of its place
+    UNWELCOME = "unwelcome"  # the receiver takes no messages
+
+
+class Declining(msgspec.Struct, frozen=True):
+    """The message is not taken; `gossip` is what the courier sends along."""
+
+    reason: Refusal
     gossip: bytes
 
 
@@ -148,7 +248,10 @@ H = TypeVar("H", bound=msgspec.Struct)
 _encode: Final = msgspec.msgpack.Encoder().encode
 _DECODERS: Final[dict[type[msgspec.Struct], msgspec.msgpack.Decoder[Any]]] = {
     header: msgspec.msgpack.Decoder(header)
-    for header in (Hello, Welcome, Refused, Crowded, Request, Reply, Unready)
+    for header in (
+        *(Hello, Welcome, Refused, Crowded, Request, Reply, Unready),
+        *(Sending, Settling, Keeping, Acknowledged, Answering, Declining),
+    )
 }
 
 

@@ -68,13 +68,22 @@ class World:
         return replace(Identity("job-1", member, "layout-1", self.num_bytes), **changes)
 
     def serve(
-        self, source, *, courier=None, member="worker-0-0", limits=QUICK, tls=None, **changes
+        self,
+        source,
+        *,
+        courier=None,
+        member="worker-0-0",
+        mailbox=None,
+        limits=QUICK,
+        tls=None,
+        **changes,
     ) -> PeerServer:
         server = PeerServer(
             socket.create_server(("127.0.0.1", 0)),
             self.identity(member, **changes),
             source,
             courier or Notebook(),
+            mailbox=mailbox,
             limits=limits,
             tls=tls,
         )

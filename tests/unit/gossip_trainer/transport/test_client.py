@@ -2,6 +2,7 @@
 
 import socket
 import threading
+import time
 from dataclasses import replace
 
 import pytest
@@ -282,9 +283,59 @@ def test_a_closed_client_pulls_no_more(world, published, into):
     assert loss.value.reason == "aborted"
 
 
-def test_memory_of_another_size_is_the_callers_fault(world, published):
-    with pytest.raises(ValueError, match="5 bytes, the model 2109496"):
-        world.client().pull(("127.0.0.1", 1), memoryview(bytearray(5)))
+def test_a_snapshot_of_another_size_than_is_expected_is_refused(world, published):
+    server = world.serve(published)
+    with pytest.raises(ProtocolError, match=r"2109520 bytes of payload where SNAPSHOT with 13 is"):
+        world.client().pull(server.address, memoryview(bytearray(5)))
+
+
+def test_a_part_of_the_model_is_pulled_like_a_whole_one(world, published):
+    part = type(published)(num_bytes=1000)
+    server = world.serve(part)
+    into = memoryview(bytearray(1000))
+    world.client().pull(server.address, into)
+    assert into == part.memory
+
+
+def test_threads_may_share_a_client_and_an_abort_ends_what_each_does(world):
+    listener = world.listen()
+    client = world.client()
+    losses = []
+
+    def pull():
+        with pytest.raises(PeerLost) as loss:
+            client.pull(listener.getsockname(), memoryview(bytearray(5)))
+        losses.append(loss.value.reason)
+
+    threads = [threading.Thread(target=pull) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    accepted = [listener.accept()[0] for _ in threads]
+    client.abort()
+    for thread, sock in zip(threads, accepted, strict=True):
+        thread.join(10)
+        sock.close()
+    assert losses == ["aborted", "aborted"]
+
+
+def test_of_two_connections_to_one_peer_one_is_kept(world, published, notebook):
+    both = threading.Barrier(2, timeout=10)
+
+    class Meeting(notebook):
+        def receive(self, member, blob):
+            both.wait()
+
+    server = world.serve(published, courier=Meeting())
+    client = world.client()
+    threads = [threading.Thread(target=client.status, args=(server.address,)) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(10)
+    assert len(client._kept) == 1
+    deadline = time.monotonic() + 10
+    while len(server._sessions) > 1:
+        assert time.monotonic() < deadline
 
 
 def test_counters_that_make_no_sense_are_a_protocol_error(world, published, into, notebook):

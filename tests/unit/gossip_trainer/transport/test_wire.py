@@ -7,13 +7,23 @@ from gossip_trainer.transport.identity import Identity
 from gossip_trainer.transport.wire import (
     MAX_HEADER_BYTES,
     PREFIX_BYTES,
+    Acknowledged,
+    AnswerHeader,
+    Answering,
     Crowded,
+    Declining,
     Hello,
+    Keeping,
     Kind,
+    MessageHeader,
+    MessageId,
     Prefix,
+    Refusal,
     Refused,
     Reply,
     Request,
+    Sending,
+    Settling,
     SnapshotHeader,
     Unready,
     Welcome,
@@ -22,6 +32,7 @@ from gossip_trainer.transport.wire import (
     read_prefix,
 )
 
+MESSAGE = MessageId(started=1, number=2, attempt=3)
 MESSAGES = [
     (Kind.HELLO, Hello.of(Identity("job", "worker-0-0", "layout", 4))),
     (Kind.WELCOME, Welcome(member="worker-0-0", version=1)),
@@ -30,9 +41,28 @@ MESSAGES = [
     (Kind.PULL, Request(gossip=b"\x00\xff")),
     (Kind.STATUS, Request(gossip=b"")),
     (Kind.SNAPSHOT, Reply(snapshot=SnapshotHeader(step=1, samples=2, loss=None), gossip=b"")),
-    (Kind.STANDING, Reply(snapshot=SnapshotHeader(1, 2, 0.5, True, b"x"), gossip=b"g")),
+    (Kind.STANDING, Reply(snapshot=SnapshotHeader(1, 2, 0.5, True, 0.25, b"x"), gossip=b"g")),
     (Kind.NOT_READY, Unready(gossip=b"")),
+    (Kind.SEND, Sending(MessageHeader(MESSAGE, True, 4, (0.5, -1.0)), gossip=b"g")),
+    (Kind.SETTLE, Settling(MESSAGE, gossip=b"g")),
+    (Kind.TAKEN, Acknowledged(gossip=b"g")),
+    (Kind.ANSWER, Answering(AnswerHeader(5, (0.5,)), gossip=b"g")),
+    (Kind.PENDING, Acknowledged(gossip=b"")),
+    (Kind.DECLINED, Declining(Refusal.FULL, gossip=b"")),
+    (Kind.KEPT, Keeping(MESSAGE)),
 ]
+ID_BYTES = b"\x83\xa7started\x01\xa6number\x02\xa7attempt\x03"
+GOLDEN = {
+    Kind.SEND: b"\x82\xa7message\x84\xa2id" + ID_BYTES + b"\xa4asks\xc3\xa4step\x04\xa7scalars"
+    b"\x92\xcb?\xe0\0\0\0\0\0\0\xcb\xbf\xf0\0\0\0\0\0\0\xa6gossip\xc4\x01g",
+    Kind.SETTLE: b"\x82\xa2id" + ID_BYTES + b"\xa6gossip\xc4\x01g",
+    Kind.TAKEN: b"\x81\xa6gossip\xc4\x01g",
+    Kind.ANSWER: b"\x82\xa6answer\x82\xa4step\x05\xa7scalars\x91\xcb?\xe0\0\0\0\0\0\0"
+    b"\xa6gossip\xc4\x01g",
+    Kind.PENDING: b"\x81\xa6gossip\xc4\0",
+    Kind.DECLINED: b"\x82\xa6reason\xa4full\xa6gossip\xc4\0",
+    Kind.KEPT: b"\x81\xa2id" + ID_BYTES,
+}
 
 
 def prefix_of(data):
@@ -45,6 +75,17 @@ def test_every_message_survives_the_wire(kind, header):
     prefix = prefix_of(data)
     assert prefix == Prefix(1, kind, len(data) - PREFIX_BYTES, 5)
     assert decode(type(header), memoryview(data)[PREFIX_BYTES:]) == header
+
+
+@pytest.mark.parametrize("kind", GOLDEN)
+def test_messages_look_as_in_every_other_release(kind):
+    body = GOLDEN[kind]
+    head = b"GSSP\0\x01\0" + bytes([kind]) + bytes(3) + bytes([len(body)]) + bytes(7) + b"\x05"
+    assert encode(kind, dict(MESSAGES)[kind], payload_bytes=5) == head + body
+
+
+def test_later_messages_are_greater():
+    assert MessageId(1, 9, 9) < MessageId(2, 1) < MessageId(2, 1, 1) < MessageId(2, 2)
 
 
 def test_every_kind_is_covered_here():
@@ -78,6 +119,10 @@ def test_a_prefix_that_is_none_is_refused(data, text):
         (Welcome(member="w" * 254, version=1), "member"),
         (Welcome(member="worker-0-0\n", version=1), "member"),
         (Crowded(connections=-1), "connections"),
+        (Sending(MessageHeader(MessageId(1, -1), True), b""), "number"),
+        (Sending(MessageHeader(MESSAGE, True, scalars=(0.0,) * 65), b""), "scalars"),
+        (Answering(AnswerHeader(0, (0.0,) * 65), b""), "scalars"),
+        (Declining("because", b""), "reason"),
     ],
 )
 def test_a_field_that_would_spoil_logs_or_sums_is_refused(header, text):
