@@ -9,7 +9,17 @@ from typing import Protocol
 
 from torch import Tensor
 
-from gossip_trainer.algorithms.effects import Effect, Effects, Loss, Message, Rank
+from gossip_trainer.algorithms.effects import (
+    Average,
+    Effects,
+    Fetch,
+    Hear,
+    Loss,
+    Message,
+    Party,
+    Rank,
+    Send,
+)
 from gossip_trainer.algorithms.iterate import Iterate
 from gossip_trainer.algorithms.view import View
 
@@ -19,15 +29,33 @@ NOTHING: Effects = ()
 class Algorithm:
     """A strategy that never communicates; the others override the calls they need.
 
+    The order of a step: `before_step`, forward and backward, `on_gradient`, the optimizer,
+    publishing x, what arrived meanwhile (`on_answer`, `on_message`, `on_lost`), `on_step`.
+
     Attributes:
+        steps_locally: whether the worker's own optimizer steps; it does not where a server's does.
+        exchanges_on_gradient: whether it begins its exchanges in `on_gradient`; what has arrived is
+            then taken in before that as well.
         rank: the worker's own rank.
         view: who is alive; the runtime replaces it through `on_view`.
+        idle: whether a `Fetch` or `Send` asked for now would begin at once; kept by the runtime. An
+            algorithm asks for none while it is false.
+        weight: how much x counts in the average of all workers; published with x.
 
     """
+
+    steps_locally: bool = True
+    exchanges_on_gradient: bool = False
 
     def __init__(self, rank: Rank, view: View) -> None:
         self.rank = rank
         self.view = view
+        self.idle = True
+        self.weight = 1.0
+
+    def before_step(self, x: Iterate) -> None:
+        """Before forward; whatever it does to x, `on_gradient` takes back."""
+        del x
 
     def on_gradient(self, x: Iterate, gradient: Tensor) -> Effects:
         """After backward, before the optimizer; `gradient` has shape (num_parameters,)."""
@@ -35,24 +63,61 @@ class Algorithm:
         return NOTHING
 
     def on_step(self, x: Iterate) -> Effects:
-        """After the optimizer's step and after x was published."""
+        """After the optimizer's step, after x was published and what arrived was taken in."""
         del x
         return NOTHING
 
-    def on_message(self, sender: Rank, message: Message, x: Iterate) -> Effects:
-        """Take in what was fetched from `sender`; called at a step boundary."""
+    def on_answer(self, effect: Fetch | Send, message: Message | None, x: Iterate) -> Effects:
+        """Take in what a `Fetch` or an asking `Send` brought; any other `Send` brings None."""
+        del effect, message, x
+        return NOTHING
+
+    def on_message(self, sender: Party, message: Message, x: Iterate) -> Effects:
+        """Take in what another's `Send` brought here; called at a step boundary."""
         del sender, message, x
         return NOTHING
 
-    def on_lost(self, effect: Effect, reason: Loss) -> Effects:
-        """`effect` could not be carried out."""
-        del effect, reason
+    def on_averaged(self, effect: Average, x: Iterate) -> Effects:
+        """`effect.vector` holds the mean now."""
+        del effect, x
+        return NOTHING
+
+    def on_lost(self, effect: Fetch | Send | Hear, reason: Loss, x: Iterate) -> Effects:
+        """`effect` came to nothing."""
+        del effect, reason, x
         return NOTHING
 
     def on_view(self, view: View) -> Effects:
         """Take in that the membership changed."""
         self.view = view
         return NOTHING
+
+    def on_finish(self, x: Iterate) -> Effects:
+        """After the last step; nothing is waited for any more."""
+        del x
+        return NOTHING
+
+
+class ServerAlgorithm(Protocol):
+    """A server's part: it takes messages as they come and answers them, then or later."""
+
+    @property
+    def version(self) -> int:
+        """How many messages have changed its part of the model."""
+        ...
+
+    @property
+    def centre(self) -> Iterate:
+        """The part of the model it holds, shape (n,), as it is evaluated and copied."""
+        ...
+
+    def on_message(self, sender: Rank, message: Message) -> Effects:
+        """Take in what a worker sent."""
+        ...
+
+    def on_view(self, view: View) -> Effects:
+        """Take in who is alive."""
+        ...
 
 
 class RandomStream(Protocol):

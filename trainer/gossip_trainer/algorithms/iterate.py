@@ -10,7 +10,7 @@ Knows nothing of models, optimizers or peers.
 
 from dataclasses import dataclass
 
-from torch import Tensor, add
+from torch import Tensor, add, empty_like
 
 # 64 Ki float32 values (256 KiB): one block stays in the second-level cache between its two kernels,
 # so the blocked loop below reads and writes main memory once.
@@ -38,6 +38,12 @@ class Iterate:
         self.live = live
         self._look_ahead = look_ahead
 
+    def copy(self) -> Tensor:
+        """Return x as a new vector, shape (size,)."""
+        out = empty_like(self.live)
+        self.write_to_(out)
+        return out
+
     def write_to_(self, out: Tensor) -> None:
         """Write x into `out`, shape (size,), in one pass."""
         shift = self._look_ahead
@@ -64,3 +70,25 @@ class Iterate:
             theta.lerp_(other[start:end], weight)
             theta.sub_(shift.momentum[start:end], alpha=weight * shift.scale)
         self.live[n:].lerp_(other[n:], weight)
+
+    def add_(self, difference: Tensor, *, alpha: float = 1.0, start: int = 0) -> None:
+        """Add alpha * difference, shape (n,), to x from `start` on; theta moves by the same."""
+        self.live[start : start + difference.numel()].add_(difference, alpha=alpha)
+
+    def assign_(self, value: Tensor, *, start: int = 0) -> None:
+        """Set x from `start` on to `value`, shape (n,); theta keeps its shift against x."""
+        end = start + value.numel()
+        self.live[start:end].copy_(value)
+        shift = self._look_ahead
+        if shift is not None:
+            momentum = shift.momentum[start:end]
+            self.live[start : start + momentum.numel()].sub_(momentum, alpha=shift.scale)
+
+    def scale_(self, factor: float) -> None:
+        """Multiply x by `factor`; theta keeps its shift: f x - s m = f theta + (f - 1) s m."""
+        self.live.mul_(factor)
+        shift = self._look_ahead
+        if shift is not None:
+            self.live[: shift.momentum.numel()].add_(
+                shift.momentum, alpha=(factor - 1.0) * shift.scale
+            )

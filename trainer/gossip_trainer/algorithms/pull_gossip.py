@@ -13,9 +13,10 @@ Reference: Jin, Yuan, Iandola, Keutzer, "How to scale distributed deep learning?
 (arXiv:1611.04581), and its authors' code.
 """
 
-from gossip_trainer.algorithms.base import NOTHING, Algorithm, RandomStream, uniform_rank
-from gossip_trainer.algorithms.effects import Effects, Fetch, Message, Rank, Wait
+from gossip_trainer.algorithms.base import NOTHING, Algorithm, RandomStream
+from gossip_trainer.algorithms.effects import Effects, Fetch, Message, Rank, Send, Skip, Wait
 from gossip_trainer.algorithms.iterate import Iterate
+from gossip_trainer.algorithms.selection import PeerSelection
 from gossip_trainer.algorithms.view import View
 
 
@@ -25,6 +26,7 @@ class PullGossip(Algorithm):
     Args:
         rank: the own rank.
         view: the live workers.
+        selection: chooses the peer.
         stream: the worker's own random stream.
         period: steps between two exchanges.
         mixing_weight: b, the weight of the peer's model, in (0, 1].
@@ -36,6 +38,7 @@ class PullGossip(Algorithm):
         self,
         rank: Rank,
         view: View,
+        selection: PeerSelection,
         stream: RandomStream,
         *,
         period: int = 1,
@@ -43,6 +46,7 @@ class PullGossip(Algorithm):
         overlap: bool = True,
     ) -> None:
         super().__init__(rank, view)
+        self._selection = selection
         self._stream = stream
         self._period = period
         self._mixing_weight = mixing_weight
@@ -55,14 +59,18 @@ class PullGossip(Algorithm):
         self._step += 1
         if self._step % self._period:
             return NOTHING
-        peer = uniform_rank(self._stream, self.view)
-        if peer == self.rank:
+        if not self.idle:
+            return (Skip(),)
+        round_ = self._step // self._period - 1
+        peer = self._selection.peer(self.view, self.rank, round_, self._stream)
+        if peer is None or peer == self.rank:
             return NOTHING
         fetch = Fetch(peer)
         return (fetch,) if self._overlap else (fetch, Wait(fetch))
 
-    def on_message(self, sender: Rank, message: Message, x: Iterate) -> Effects:
+    def on_answer(self, effect: Fetch | Send, message: Message | None, x: Iterate) -> Effects:
         """Average with the peer's model."""
-        del sender
+        del effect
+        assert message is not None, "a fetch brings a snapshot"
         x.lerp_(message.vector, self._mixing_weight)
         return NOTHING

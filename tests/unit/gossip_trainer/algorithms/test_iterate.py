@@ -88,6 +88,65 @@ def test_mixing_with_weight_one_takes_the_other_vector_over():
     torch.testing.assert_close(base_point(live, momentum), other, rtol=0, atol=1e-14)
 
 
+both_kinds = pytest.mark.parametrize("looks_ahead", [False, True])
+
+
+def iterate_and_start(size, *, looks_ahead):
+    """Return an iterate of `size` parameters and TAIL buffers, and its x."""
+    (live,), (momentum,) = vectors(size + TAIL, 1), vectors(size, 1)
+    x = Iterate(live, LookAhead(momentum, SHIFT) if looks_ahead else None)
+    return x, base_point(live, momentum) if looks_ahead else live.clone()
+
+
+def assert_is(x, expected):
+    torch.testing.assert_close(x.copy(), expected, rtol=0, atol=1e-13)
+
+
+@both_kinds
+def test_a_copy_is_x_and_no_longer_follows_it(looks_ahead):
+    x, start = iterate_and_start(100, looks_ahead=looks_ahead)
+    copied = x.copy()
+    x.live.fill_(0.0)
+    torch.testing.assert_close(copied, start, rtol=0, atol=1e-14)
+
+
+@both_kinds
+@pytest.mark.parametrize("part", [slice(0, 105), slice(20, 60), slice(90, 103), slice(100, 105)])
+def test_adding_to_a_part_moves_x_there_and_nowhere_else(looks_ahead, part):
+    x, expected = iterate_and_start(100, looks_ahead=looks_ahead)
+    (difference,) = vectors(part.stop - part.start, 1)
+    expected[part] -= 0.5 * difference
+    x.add_(difference, alpha=-0.5, start=part.start)
+    assert_is(x, expected)
+
+
+@both_kinds
+@pytest.mark.parametrize("part", [slice(0, 105), slice(20, 60), slice(90, 103), slice(100, 105)])
+def test_assigning_a_part_sets_x_there_and_nowhere_else(looks_ahead, part):
+    x, expected = iterate_and_start(100, looks_ahead=looks_ahead)
+    (value,) = vectors(part.stop - part.start, 1)
+    expected[part] = value
+    x.assign_(value, start=part.start)
+    assert_is(x, expected)
+
+
+@both_kinds
+@pytest.mark.parametrize("factor", [0.0, 0.5, -3.0])
+def test_scaling_multiplies_all_of_x(looks_ahead, factor):
+    x, start = iterate_and_start(100, looks_ahead=looks_ahead)
+    x.scale_(factor)
+    assert_is(x, factor * start)
+
+
+def test_no_change_of_x_touches_the_momentum():
+    live, value, momentum = vectors(100, 3)
+    kept, x = momentum.clone(), Iterate(live, LookAhead(momentum, SHIFT))
+    x.add_(value)
+    x.assign_(value)
+    x.scale_(0.5)
+    assert torch.equal(momentum, kept)
+
+
 class Sutskever:
     """Nesterov momentum as the paper's authors write it, over x and v, independent of torch's SGD.
 

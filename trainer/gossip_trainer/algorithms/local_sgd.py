@@ -1,0 +1,89 @@
+"""Local SGD: many local steps, then an outer step on how far all workers moved on average (DiLoCo).
+
+Every worker keeps slow weights phi, equal everywhere, and trains x from them. Every `period` steps:
+
+    delta <- (1/p) sum_i (phi - x_i)                    (the outer gradient)
+    m     <- mu m + delta
+    phi   <- phi - learning rate * (delta + mu m)       (Nesterov, as torch's SGD; heavy ball: m)
+    x_i   <- phi
+
+With learning rate 1 and mu = 0 that is plain averaging; with period 1 besides, synchronous SGD, as
+all workers step from the same x. Float buffers behind the parameters are always averaged plainly:
+momentum could drive a running variance below zero. The inner optimizer's state stays local.
+
+References: Douillard et al., "DiLoCo: Distributed low-communication training of language models",
+2023 (arXiv:2311.08105), algorithm 1; Stich, "Local SGD converges fast and communicates little",
+2019.
+"""
+
+from torch import Tensor, zeros_like
+
+from gossip_trainer.algorithms.base import NOTHING, Algorithm
+from gossip_trainer.algorithms.effects import Average, Effects, Rank, Wait
+from gossip_trainer.algorithms.iterate import Iterate
+from gossip_trainer.algorithms.view import View
+
+
+class LocalSGD(Algorithm):
+    """Trains alone for `period` steps, then waits for everyone.
+
+    Args:
+        rank: the own rank.
+        view: the live workers.
+        num_parameters: how much of x is parameters; float buffers are behind them.
+        period: local steps between two outer steps.
+        learning_rate: of the outer steps.
+        momentum: mu, in [0, 1).
+        nesterov: whether the outer momentum is Nesterov's instead of the heavy ball's.
+
+    """
+
+    def __init__(
+        self,
+        rank: Rank,
+        view: View,
+        num_parameters: int,
+        *,
+        period: int,
+        learning_rate: float,
+        momentum: float,
+        nesterov: bool,
+    ) -> None:
+        super().__init__(rank, view)
+        self._num_parameters = num_parameters
+        self._period = period
+        self._learning_rate = learning_rate
+        self._momentum = momentum
+        self._nesterov = nesterov
+        self._step = 0
+        self._phi: Tensor | None = None
+        self._velocity: Tensor | None = None
+
+    def before_step(self, x: Iterate) -> None:
+        """Keep where training starts from."""
+        if self._phi is None:
+            self._phi = x.copy()
+            self._velocity = zeros_like(self._phi[: self._num_parameters])
+
+    def on_step(self, x: Iterate) -> Effects:
+        """Every `period` steps average how far the workers moved."""
+        self._step += 1
+        if self._step % self._period:
+            return NOTHING
+        assert self._phi is not None, "a step was begun"
+        average = Average(self._phi - x.copy())
+        return (average, Wait(average))
+
+    def on_averaged(self, effect: Average, x: Iterate) -> Effects:
+        """Take the outer step and train on from there."""
+        assert self._phi is not None
+        assert self._velocity is not None
+        n, phi, velocity = self._num_parameters, self._phi, self._velocity
+        delta = effect.vector[:n]
+        velocity.mul_(self._momentum).add_(delta)
+        if self._nesterov:
+            delta.add_(velocity, alpha=self._momentum)
+        phi[:n].sub_(delta if self._nesterov else velocity, alpha=self._learning_rate)
+        phi[n:].sub_(effect.vector[n:])
+        x.assign_(phi)
+        return NOTHING

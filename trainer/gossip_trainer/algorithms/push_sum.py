@@ -1,0 +1,109 @@
+"""Gossip by weighted push: shares of mass over directed, changing graphs, of which none is lost.
+
+Every worker keeps a model z_i and a weight w_i, 1 at the start; w_i z_i is its mass.
+
+    z_i <- z_i - eta g_i(z_i)                              (the worker's own optimizer)
+    every `period` steps, with k out-peers:
+        w_i <- w_i / (k + 1), and as much, with z_i, to each out-peer
+    on a share (y, v):
+        z_i <- (w_i z_i + v y) / (w_i + v) ;  w_i <- w_i + v
+
+The sums of w and of w z over all workers and all shares under way never change by an exchange, so
+that every z_i tends to sum w z / sum w, the mean, even where some receive more than others. A share
+that is lost, which is only said of one that nobody has or will take, is taken back.
+
+Stochastic gradient push keeps the numerator x = w z instead and lets the optimizer step on that, so
+that z moves by eta g / w. The two are one where every w is 1, as with regular graphs and equal
+rates. Where workers send when they can, w goes down to a few hundredths for a while, and such a
+step is tens of steps (docs/adr/0006). As in GoSGD the optimizer here steps on z.
+
+References: Assran, Loizou, Ballas, Rabbat, "Stochastic gradient push for distributed deep
+learning", 2019 (arXiv:1811.10792); Blot, Picard, Cord, Thome, "Gossip training for deep
+learning", 2016 (arXiv:1611.09726); Kempe, Dobra, Gehrke, "Gossip-based computation of aggregate
+information", 2003.
+"""
+
+from torch import Tensor
+
+from gossip_trainer.algorithms.base import NOTHING, Algorithm, RandomStream
+from gossip_trainer.algorithms.effects import (
+    Effects,
+    Fetch,
+    Hear,
+    Loss,
+    Message,
+    Party,
+    Rank,
+    Send,
+    Skip,
+    Wait,
+)
+from gossip_trainer.algorithms.iterate import Iterate
+from gossip_trainer.algorithms.selection import PeerSelection
+from gossip_trainer.algorithms.view import View
+
+
+class PushSum(Algorithm):
+    """Sends shares of its mass and never waits, unless `overlap` is off.
+
+    A message holds z, and as its scalar how much of it.
+
+    Args:
+        rank: the own rank.
+        view: the live workers.
+        selection: chooses the out-peers.
+        stream: the worker's own random stream.
+        period: steps between two exchanges.
+        overlap: train on while shares are under way.
+
+    """
+
+    def __init__(
+        self,
+        rank: Rank,
+        view: View,
+        selection: PeerSelection,
+        stream: RandomStream,
+        *,
+        period: int = 1,
+        overlap: bool = True,
+    ) -> None:
+        super().__init__(rank, view)
+        self._selection = selection
+        self._stream = stream
+        self._period = period
+        self._overlap = overlap
+        self._step = 0
+
+    def on_step(self, x: Iterate) -> Effects:
+        """Every `period` steps share the mass with the out-peers."""
+        self._step += 1
+        if self._step % self._period:
+            return NOTHING
+        if not self.idle:
+            return (Skip(),)
+        round_ = self._step // self._period - 1
+        peers = self._selection.peers(self.view, self.rank, round_, self._stream)
+        if not peers:
+            return NOTHING
+        self.weight /= len(peers) + 1
+        share = x.copy()
+        sends = [Send(peer, share, (self.weight,)) for peer in peers]
+        return sends if self._overlap else [*sends, *map(Wait, sends)]
+
+    def on_message(self, sender: Party, message: Message, x: Iterate) -> Effects:
+        """Take in a share."""
+        del sender
+        self._gain_(x, message.vector, message.scalars[0])
+        return NOTHING
+
+    def on_lost(self, effect: Fetch | Send | Hear, reason: Loss, x: Iterate) -> Effects:
+        """Take back a share that nobody took."""
+        del reason
+        assert isinstance(effect, Send)
+        self._gain_(x, effect.vector, effect.scalars[0])
+        return NOTHING
+
+    def _gain_(self, x: Iterate, model: Tensor, weight: float) -> None:
+        self.weight += weight
+        x.lerp_(model, weight / self.weight)
