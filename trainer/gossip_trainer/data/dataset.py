@@ -9,14 +9,15 @@ from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor
+from torch.nn.functional import cross_entropy
 
 
 class Batch(NamedTuple):
     """Examples side by side.
 
     Attributes:
-        inputs: float32, shape (num_examples, *input_shape); uint8 before normalisation.
-        targets: int64 class numbers, shape (num_examples,).
+        inputs: floats, shape (num_examples, *input_shape); uint8 before normalisation.
+        targets: int64 class numbers, shape (num_examples,); zeros where there are no classes.
 
     """
 
@@ -24,8 +25,21 @@ class Batch(NamedTuple):
     targets: Tensor
 
 
+class Grade(NamedTuple):
+    """How good a model's outputs for a batch are.
+
+    Attributes:
+        loss: the sum of the examples' losses.
+        correct: how many examples' class was found; None where there are no classes.
+
+    """
+
+    loss: float
+    correct: int | None
+
+
 class Dataset(Protocol):
-    """A classification problem with a training and a test split."""
+    """A problem to learn, with a training and a test split."""
 
     @property
     def num_examples(self) -> int:
@@ -39,7 +53,7 @@ class Dataset(Protocol):
 
     @property
     def num_classes(self) -> int:
-        """How many classes there are; targets are 0 to num_classes - 1."""
+        """How many outputs a model has for an example; targets are 0 to num_classes - 1."""
         ...
 
     @property
@@ -55,6 +69,14 @@ class Dataset(Protocol):
         """Yield the normalised test split in order; the last batch may be smaller."""
         ...
 
+    def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """Return the mean loss of a batch's outputs, shape (num_examples, num_classes)."""
+        ...
+
+    def grade(self, outputs: Tensor, targets: Tensor) -> Grade:
+        """Judge a batch's outputs, shape (num_examples, num_classes)."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Normalization:
@@ -65,7 +87,7 @@ class Normalization:
 
 
 class InMemoryDataset:
-    """All examples in memory as they were stored; normalised batch by batch.
+    """Classification, all examples in memory as they were stored; normalised batch by batch.
 
     Bytes stay bytes: a worker holds 47 MB for Fashion-MNIST instead of 188 MB of floats.
 
@@ -120,6 +142,17 @@ class InMemoryDataset:
         for begin in range(0, len(targets), batch_size):
             chosen = slice(begin, begin + batch_size)
             yield Batch(self._normalize(inputs[chosen]), targets[chosen])
+
+    def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """Return the mean cross-entropy."""
+        return cross_entropy(outputs, targets)
+
+    def grade(self, outputs: Tensor, targets: Tensor) -> Grade:
+        """Judge by cross-entropy and by the most likely class."""
+        return Grade(
+            loss=cross_entropy(outputs, targets, reduction="sum").item(),
+            correct=int((outputs.argmax(dim=1) == targets).sum()),
+        )
 
     def _normalize(self, raw: Tensor) -> Tensor:
         # The subtraction makes the copy, in float; one in-place pass follows. Measured with

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from gossip_api.training import Data
 from gossip_trainer.data.dataset import Dataset
-from gossip_trainer.data.sources import cifar10, digits, fashion_mnist, synthetic
+from gossip_trainer.data.sources import cifar10, digits, fashion_mnist, quadratic, synthetic
 from gossip_trainer.errors import DataError
 
 
@@ -25,6 +25,9 @@ SOURCES = {
     "cifar10": Source(lambda data, _seed: cifar10.load(_root(data))),
     "synthetic": Source(
         lambda data, seed: synthetic.load(data.args, seed), arguments=synthetic.ARGUMENTS
+    ),
+    "quadratic": Source(
+        lambda data, seed: quadratic.load(data.args, seed), arguments=quadratic.ARGUMENTS
     ),
 }
 

@@ -20,6 +20,7 @@ BUILT_IN = {
     "mlp": "gossip_trainer.models.mlp:mlp",
     "cnn": "gossip_trainer.models.cnn:cnn",
     "resnet18": "gossip_trainer.models.resnet:resnet18",
+    "quadratic": "gossip_trainer.models.quadratic:quadratic",
 }
 
 _VARIABLE = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)

@@ -4,7 +4,7 @@ import torch
 from torch import nn
 
 from gossip_trainer.data.dataset import Dataset
-from gossip_trainer.errors import ModelError
+from gossip_trainer.errors import GossipTrainerError, ModelError
 
 
 def try_model(name: str, module: nn.Module, dataset: Dataset) -> None:
@@ -20,6 +20,8 @@ def try_model(name: str, module: nn.Module, dataset: Dataset) -> None:
     try:
         with torch.no_grad():
             outputs = module(inputs)
+    except GossipTrainerError:
+        raise
     except Exception as error:
         raise ModelError(
             f"spec.training.model {name}: fails on a batch of shape {tuple(inputs.shape)}, dtype "

@@ -1,5 +1,6 @@
 import pytest
 import torch
+from torch.nn.functional import cross_entropy
 
 from gossip_trainer.data.dataset import Batch, InMemoryDataset, Normalization
 
@@ -61,3 +62,11 @@ def test_float_inputs_stay_as_they_are_without_constants():
     raw = Batch(torch.randn(4, 7), torch.zeros(4, dtype=torch.long))
     dataset = InMemoryDataset(raw, raw, num_classes=1)
     assert torch.equal(dataset.train_batch(torch.arange(4)).inputs, raw.inputs)
+
+
+def test_its_loss_is_cross_entropy_and_its_grade_the_sum_of_it_and_the_classes_found(dataset):
+    outputs, targets = torch.tensor([[3.0, 0.0], [1.0, 0.0]]), torch.tensor([0, 1])
+    assert dataset.loss(outputs, targets) == cross_entropy(outputs, targets)
+    loss, correct = dataset.grade(outputs, targets)
+    assert loss == pytest.approx(2 * float(cross_entropy(outputs, targets)))
+    assert correct == 1

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from gossip_api.training import Model
+from gossip_api.training import BUILT_IN_MODELS, Model
 from gossip_trainer.errors import ModelError
 from gossip_trainer.models.registry import BUILT_IN, build_model
 
@@ -43,7 +43,11 @@ def parameters(model):
     return torch.cat([parameter.detach().flatten() for parameter in model.parameters()])
 
 
-@pytest.mark.parametrize("name", BUILT_IN)
+def test_there_is_a_model_for_every_name_that_a_job_may_use():
+    assert set(BUILT_IN) == set(BUILT_IN_MODELS)
+
+
+@pytest.mark.parametrize("name", sorted(set(BUILT_IN) - {"quadratic"}))
 def test_a_built_in_model_maps_a_batch_to_one_value_per_class(name):
     model = build(name).eval()
     assert model(torch.zeros(2, 1, 8, 8)).shape == (2, 10)

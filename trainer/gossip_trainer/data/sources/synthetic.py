@@ -8,8 +8,8 @@ from typing import Self
 import torch
 from torch import Tensor
 
+from gossip_trainer.data.arguments import integer, positive, wrong
 from gossip_trainer.data.dataset import Batch, InMemoryDataset
-from gossip_trainer.errors import DataError
 from gossip_trainer.seeding import derive_generator
 
 ARGUMENTS = ("examples", "features", "shape", "classes", "noise")
@@ -43,20 +43,20 @@ class Clusters:
 
         """
         if "features" in arguments and "shape" in arguments:
-            raise _wrong("features", "set together with shape", "one of the two")
+            raise wrong("features", "set together with shape", "one of the two")
         default = cls()
         shape = arguments.get("shape", [arguments.get("features", *default.shape)])
         if not isinstance(shape, list | tuple) or not shape:
-            raise _wrong("shape", shape, "a list of positive integers such as [1, 8, 8]")
+            raise wrong("shape", shape, "a list of positive integers such as [1, 8, 8]")
         place = "shape" if "shape" in arguments else "features"
         clusters = cls(
-            examples=_integer("examples", arguments.get("examples", default.examples), 1),
-            shape=tuple(_integer(place, size, 1) for size in shape),
-            classes=_integer("classes", arguments.get("classes", default.classes), 2),
-            noise=_positive("noise", arguments.get("noise", default.noise)),
+            examples=integer("examples", arguments.get("examples", default.examples), 1),
+            shape=tuple(integer(place, size, 1) for size in shape),
+            classes=integer("classes", arguments.get("classes", default.classes), 2),
+            noise=positive("noise", arguments.get("noise", default.noise)),
         )
         if clusters.examples * math.prod(clusters.shape) > _MAX_ELEMENTS:
-            raise _wrong(
+            raise wrong(
                 "examples", clusters.examples, f"at most {_MAX_ELEMENTS} numbers in all examples"
             )
         return clusters
@@ -84,19 +84,3 @@ def _draw(clusters: Clusters, centres: Tensor, count: int, generator: torch.Gene
     targets = torch.arange(count) % clusters.classes
     noise = torch.randn(count, *clusters.shape, generator=generator)
     return Batch(noise.mul_(clusters.noise).add_(centres[targets]), targets)
-
-
-def _integer(name: str, value: object, minimum: int) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or value < minimum:
-        raise _wrong(name, value, f"an integer >= {minimum}")
-    return value
-
-
-def _positive(name: str, value: object) -> float:
-    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 < value < math.inf:
-        raise _wrong(name, value, "a number > 0")
-    return float(value)
-
-
-def _wrong(name: str, got: object, expected: str) -> DataError:
-    return DataError(f"spec.training.data.args.{name}: got {got!r}, expected {expected}")

@@ -1,0 +1,40 @@
+import pytest
+import torch
+from torch import nn
+
+from gossip_trainer.data.sources import digits, quadratic
+from gossip_trainer.errors import ModelError
+from gossip_trainer.models.quadratic import quadratic as build_quadratic
+from gossip_trainer.process.trial import try_model
+
+
+def test_a_model_that_answers_with_one_output_per_class_passes_and_goes_on_in_training_mode():
+    module = nn.Sequential(nn.Flatten(), nn.Linear(64, 10))
+    try_model("m:f", module, digits.load())
+    assert module.training
+
+
+def test_a_model_without_classes_answers_with_one_output():
+    try_model(
+        "quadratic",
+        build_quadratic(input_shape=(3,), num_classes=1),
+        quadratic.load({"dimension": 3, "examples": 8}, seed=1),
+    )
+
+
+@pytest.mark.parametrize("module", [nn.Flatten(), nn.Identity()])
+def test_another_shape_is_refused(module):
+    with pytest.raises(ModelError, match=r"must be a tensor of shape \(2, 10\)"):
+        try_model("m:f", module, digits.load())
+
+
+def test_a_failure_is_told_with_the_batch_it_failed_on():
+    with pytest.raises(ModelError, match=r"fails on a batch of shape \(2, 1, 8, 8\)"):
+        try_model("m:f", nn.Linear(3, 10), digits.load())
+
+
+def test_what_the_model_itself_says_is_told_as_it_is():
+    data = quadratic.load({"dimension": 3, "examples": 8, "precision": "float64"}, seed=1)
+    with pytest.raises(ModelError, match=r"^spec\.training\.model\.args\.precision"):
+        try_model("quadratic", build_quadratic(input_shape=(3,), num_classes=1), data)
+    assert data.train_batch(torch.tensor([0])).inputs.dtype == torch.float64
