@@ -91,6 +91,8 @@ class CensusTaker:
     ) -> Census:
         """Average the workers' newest snapshots, at most `sample` of them drawn at random.
 
+        Push-sum's count by their weights, so that the mean is that of the mass.
+
         `visit` is called with every snapshot; its vector is valid during the call.
         """
         chosen = list(workers)
@@ -106,7 +108,7 @@ class CensusTaker:
             except TransportError:
                 missed.append(worker.name)
                 continue
-            self.mean.add(self._vector)
+            self.mean.add(self._vector, header.weight)
             reading = Reading(worker.name, header)
             readings.append(reading)
             visit(reading, self._vector)

@@ -26,23 +26,26 @@ class RunningMean:
     def __init__(self, size: int) -> None:
         self._mean = torch.zeros(size, dtype=torch.float64)
         self._squares = 0.0
+        self._weight = 0.0
         self.count = 0
 
     def clear(self) -> None:
         """Forget all vectors."""
         self._mean.zero_()
         self._squares = 0.0
+        self._weight = 0.0
         self.count = 0
 
-    def add(self, vector: Tensor) -> None:
-        """Take in a vector of shape (size,)."""
+    def add(self, vector: Tensor, weight: float = 1.0) -> None:
+        """Take in a vector of shape (size,), which counts `weight` times."""
         self.count += 1
+        self._weight += weight
         for start in range(0, vector.numel(), BLOCK):
             mean = self._mean[start : start + BLOCK]
             value = vector[start : start + BLOCK].double()
             before = value - mean
-            mean.add_(before, alpha=1.0 / self.count)
-            self._squares += torch.dot(before, value - mean).item()
+            mean.add_(before, alpha=weight / self._weight)
+            self._squares += weight * torch.dot(before, value - mean).item()
 
     def write_to_(self, out: Tensor) -> None:
         """Write the mean into `out`, shape (size,), in its precision."""
@@ -56,4 +59,4 @@ class RunningMean:
     @property
     def consensus_distance(self) -> float:
         """Square root of the mean squared distance of the vectors from their mean."""
-        return math.sqrt(self._squares / self.count) if self.count else 0.0
+        return math.sqrt(self._squares / self._weight) if self.count else 0.0

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import torch
 from torch import nn
-from torch.nn.functional import cross_entropy
 
 from gossip_trainer.data.dataset import Dataset
 
@@ -14,10 +13,10 @@ BATCH_SIZE = 500
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """Mean cross-entropy and the share of examples whose class was found."""
+    """Mean loss and the share of examples whose class was found, None where there are none."""
 
     loss: float
-    accuracy: float
+    accuracy: float | None
 
 
 @torch.no_grad()
@@ -30,10 +29,12 @@ def score(
     """
     module.eval()
     loss, correct, examples = 0.0, 0, 0
+    has_classes = True
     for inputs, targets in dataset.test_batches(BATCH_SIZE):
-        outputs = module(inputs)
-        loss += cross_entropy(outputs, targets, reduction="sum").item()
-        correct += int((outputs.argmax(dim=1) == targets).sum())
+        grade = dataset.grade(module(inputs), targets)
+        loss += grade.loss
+        correct += grade.correct or 0
+        has_classes = has_classes and grade.correct is not None
         examples += len(targets)
         after_batch()
-    return Score(loss / examples, correct / examples)
+    return Score(loss / examples, correct / examples if has_classes else None)

@@ -6,7 +6,7 @@ from enum import Enum, auto
 from gossip_api.environment import EXIT_USER_ERROR
 from gossip_api.names import Member, Role
 
-MAX_REPLACEMENTS = 6  # of one rank, or of the evaluator
+MAX_REPLACEMENTS = 6  # of one rank, of one server, or of the evaluator
 
 
 class Response(Enum):
@@ -43,12 +43,13 @@ def respond(member: Member, exit_code: int, situation: Situation) -> Response:
     """Decide what follows from `member`'s end."""
     if exit_code == EXIT_USER_ERROR:
         return Response.FAIL
-    if member.role is Role.EVALUATOR:
-        if exit_code == 0:
-            return Response.CONCLUDE
-        return _replace(member) if situation.workers_left else Response.FAIL
-    if exit_code == 0 or situation.concluded:
+    if member.role is Role.EVALUATOR and exit_code == 0:
+        return Response.CONCLUDE
+    if member.role is not Role.EVALUATOR and (exit_code == 0 or situation.concluded):
         return Response.GO_ON
+    if member.role is not Role.WORKER:
+        # There is one of each, and workers from whom it can begin anew.
+        return _replace(member) if situation.workers_left else Response.FAIL
     if situation.replace_lost and not situation.ending:
         return _replace(member)
     wanted = 1 if situation.ending else situation.min_workers

@@ -1,8 +1,8 @@
-"""Runs a whole job on this machine: one process per worker and one evaluator.
+"""Runs a whole job on this machine: one process per worker and server, and one evaluator.
 
 The launcher plays the operator's part: it starts the processes, removes dead ones from the roster,
-replaces a lost evaluator and, if asked, lost workers, and says how the run ended. The processes
-find each other, share the budget and end by themselves, as they do on a cluster.
+replaces a lost evaluator or server and, if asked, lost workers, and says how the run ended. The
+processes find each other, share the budget and end by themselves, as they do on a cluster.
 """
 
 import os
@@ -56,6 +56,7 @@ class RunOptions:
         threads: of torch in each process; by default the cores are shared out.
         shared_memory: let workers read each other's models from shared memory. With `tls` they
             never do: who asks for mutual TLS gets it for every exchange.
+        trace: log all that is needed to replay the run to the bit; takes one thread of torch.
 
     """
 
@@ -64,6 +65,7 @@ class RunOptions:
     replace_lost: bool = False
     threads: int | None = None
     shared_memory: bool = True
+    trace: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,11 +138,15 @@ class _Run:
         # One core is left to everything else; on small machines each process gets one thread.
         spare = len(os.sched_getaffinity(0)) - 1
         threads = self.options.threads or max(1, spare // self.job.spec.workers.replicas)
+        if self.options.trace:
+            threads = 1  # sums are ordered by the number of threads
         self.nursery = Nursery(threads)
 
     def start(self) -> None:
         """Start everyone."""
         self._start(Member(Role.EVALUATOR, 0, 0))
+        for shard in range(self.job.spec.num_shards):
+            self._start(Member(Role.SERVER, shard, 0))
         for rank in range(self.job.spec.workers.replicas):
             self._start(Member(Role.WORKER, rank, 0))
 
@@ -242,7 +248,7 @@ class _Run:
 
     def _min_workers(self) -> int:
         workers = self.job.spec.workers
-        everybody = self.job.spec.strategy.all_reduce is not None or not self._has_begun()
+        everybody = self.job.spec.strategy.uses_collective or not self._has_begun()
         return workers.replicas if everybody else workers.min_replicas
 
     def _has_begun(self) -> bool:
@@ -284,6 +290,7 @@ class _Run:
             # same every time. A replacement waits for nobody.
             start_with=replicas if member.incarnation == 0 else 1,
             shared_memory=self.options.shared_memory and self.options.tls is None,
+            trace=self.options.trace,
         )
         # gloo would look the machine's name up; all processes are right here.
         variables = {"GLOO_SOCKET_IFNAME": "lo"}

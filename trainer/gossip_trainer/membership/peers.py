@@ -8,7 +8,7 @@ serves on but is left out after a while, for its model no longer moves.
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from gossip_trainer.algorithms.effects import Rank
+from gossip_trainer.algorithms.effects import Party, Rank, Shard
 from gossip_trainer.algorithms.view import make_view
 from gossip_trainer.membership.roster import Endpoint, Roster
 
@@ -44,6 +44,7 @@ class Peers:
         self._due = NEVER
         self._absences: dict[str, _Absence] = {}
         self._endpoints: dict[int, Endpoint] = {}
+        self._servers: dict[int, Endpoint] = {}
         self.view = make_view(0, {rank: incarnation})
 
     def refresh(self, now: float) -> bool:
@@ -53,6 +54,7 @@ class Peers:
             return False
         self._seen = roster
         self._endpoints = roster.workers()
+        self._servers = roster.servers()
         self._endpoints.pop(self._rank, None)
         names = {endpoint.name for endpoint in self._endpoints.values()}
         self._absences = {n: a for n, a in self._absences.items() if n in names}
@@ -70,9 +72,11 @@ class Peers:
         self.view = view
         return True
 
-    def endpoint(self, rank: Rank) -> Endpoint | None:
-        """Return where a peer serves, or None if it has left."""
-        return self._endpoints.get(rank)
+    def endpoint(self, party: Party) -> Endpoint | None:
+        """Return where a peer or a server is, or None if it has left."""
+        if isinstance(party, Shard):
+            return self._servers.get(party.index)
+        return self._endpoints.get(party)
 
     def lost(self, name: str, now: float) -> None:
         """Note that an exchange with the member `name` was lost."""

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from gossip_api.names import Role, member_name
+from gossip_trainer.algorithms.effects import Party, Shard
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +40,22 @@ class Roster:
 
     def workers(self) -> dict[int, Endpoint]:
         """Return the workers by rank; of two of one rank the highest incarnation."""
+        return self._newest(Role.WORKER)
+
+    def servers(self) -> dict[int, Endpoint]:
+        """Return the servers by shard; of two of one shard the highest incarnation."""
+        return self._newest(Role.SERVER)
+
+    def find(self, party: Party) -> Endpoint | None:
+        """Return where a worker or a server is, or None if it is not there."""
+        if isinstance(party, Shard):
+            return self.servers().get(party.index)
+        return self.workers().get(party)
+
+    def _newest(self, role: Role) -> dict[int, Endpoint]:
         found: dict[int, Endpoint] = {}
         for endpoint in self.endpoints:
-            if endpoint.role is not Role.WORKER:
+            if endpoint.role is not role:
                 continue
             known = found.get(endpoint.rank)
             if known is None or known.incarnation < endpoint.incarnation:

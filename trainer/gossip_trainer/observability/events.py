@@ -70,16 +70,17 @@ class Progress(Event, frozen=True):
         loss: mean training loss since the last such record; null if it is not finite.
         learning_rate: the rate in use.
         samples_per_second: of this worker since the last such record.
-        exchanges: exchanges completed so far.
+        exchanges: own exchanges completed so far.
         lost: exchanges lost so far, with a peer that was gone, stopped, too slow or refused.
         skipped: exchanges not begun because the one before was still under way.
-        staleness: mean age in steps of the models mixed in since the last such record: own step
-            less the step the peer published it at, negative if the peer is ahead; null if there
+        staleness: mean age in steps of the peers' models taken in since the last such record: own
+            step less the step the peer published or sent it at, negative if the peer is ahead; null if there
             were none.
         received_bytes: model bytes received so far.
         sent_bytes: model bytes sent so far.
         unpublished: steps whose model was not published because readers held every buffer.
         peers: how many other workers are in its view.
+        heard: others' messages taken in so far.
 
     """
 
@@ -98,6 +99,7 @@ class Progress(Event, frozen=True):
     sent_bytes: int
     unpublished: int
     peers: int
+    heard: int = 0
 
 
 class ExchangeLost(Event, frozen=True):
@@ -135,14 +137,14 @@ class WorkerModel(msgspec.Struct, frozen=True):
         member: whose model.
         step: the step it was published at.
         loss: on held-out data; null if it is not finite.
-        accuracy: on held-out data.
+        accuracy: on held-out data; null if there are no classes.
 
     """
 
     member: str
     step: int
     loss: float | None
-    accuracy: float
+    accuracy: float | None
 
 
 class Evaluation(Event, frozen=True):
@@ -155,7 +157,7 @@ class Evaluation(Event, frozen=True):
         averaged: how many workers' models are in the average.
         missed: members that were there but could not be read.
         loss: of the average, on held-out data; null if it is not finite.
-        accuracy: of the average, on held-out data.
+        accuracy: of the average, on held-out data; null if there are no classes.
         consensus_distance: square root of the mean squared distance of the workers' vectors from
             their average; null if it is not finite.
         relative_consensus_distance: the same over the norm of the average.
@@ -172,7 +174,7 @@ class Evaluation(Event, frozen=True):
     averaged: int
     missed: tuple[str, ...]
     loss: float | None
-    accuracy: float
+    accuracy: float | None
     consensus_distance: float | None
     relative_consensus_distance: float | None
     min_step: int
@@ -254,6 +256,38 @@ class Failed(Event, frozen=True):
     user_error: bool = False
 
 
+class Called(Event, frozen=True):
+    """Only of a run with --trace: an algorithm was told of something, or its x was published.
+
+    Attributes:
+        call: `before_step`, `gradient`, `step`, `answer`, `message`, `averaged`, `lost`, `view` or
+            `finish`, or `published`.
+        peer: the member that it is about, if any.
+        number: of a message, as its sender numbers them from 1; of an answer, that of the question.
+        step: of a fetched snapshot; of `published`, the own step or a server's version.
+        idle: whether the algorithm could begin an exchange.
+        reason: of a loss.
+        ranks: of a view.
+        incarnations: of a view, in the order of the ranks.
+        learning_rate: that of the optimizer's step before `published`.
+        digest: XXH3 of what was published.
+        finished: of a fetched snapshot and of `published`: whether it is a worker's last.
+
+    """
+
+    call: str
+    peer: str = ""
+    number: int = 0
+    step: int = 0
+    idle: bool = True
+    reason: str = ""
+    ranks: tuple[int, ...] = ()
+    incarnations: tuple[int, ...] = ()
+    learning_rate: float = 0.0
+    digest: str = ""
+    finished: bool = False
+
+
 Record = (
     Started
     | Began
@@ -266,6 +300,7 @@ Record = (
     | Left
     | Replaced
     | Failed
+    | Called
 )
 
 _ENCODER = msgspec.json.Encoder()

@@ -1,8 +1,9 @@
 """The evaluator: looks at the job from outside, and ends it.
 
-While workers train it reads their snapshots, tests the average and may end the job when the target
-is met. When all have finished it makes, tests and saves the final average and lets them go. It
-changes no worker's model.
+While workers train it reads their snapshots, tests the job's model and may end the job when the
+target is met. When all have finished it tests and saves the final model and lets everybody go. The
+job's model is the workers' average or, where there are servers, the centre they hold. The evaluator
+changes no model.
 """
 
 import math
@@ -27,6 +28,7 @@ from gossip_trainer.observability.events import (
     Stopping,
     WorkerModel,
 )
+from gossip_trainer.process.join import pull_centre
 from gossip_trainer.process.network import Network, open_network
 from gossip_trainer.process.task import Task
 from gossip_trainer.progress.ledger import StopReason
@@ -36,6 +38,7 @@ from gossip_trainer.seeding import derive_seed
 POLL_SECONDS = 0.5  # how often workers are asked how they stand
 START_POLL_SECONDS = 0.1  # the same until training begins
 SILENT_POLL_SECONDS = 5.0  # the same for one that did not answer the last time
+CENTRE_SECONDS = 60.0  # how long the final centre is waited for: a server may be taking its place
 RELEASE_SECONDS = 10.0
 TOUCH_SECONDS = 5.0  # how often workers hear of the evaluator while it tests a model
 MODEL_FILE = "model.safetensors"
@@ -109,8 +112,7 @@ class Evaluator:
         """Make, test and save the final average, then let the workers go."""
         evaluation = self._evaluate(final=True)
         if evaluation is None:
-            raise RunError("no worker's final model could be read; there is no result to save")
-        self._load_mean()
+            raise RunError("no final model could be read; there is no result to save")
         save_model(
             self._task.model.module,
             self._output / MODEL_FILE,
@@ -118,19 +120,23 @@ class Evaluator:
                 "job": self._task.job.metadata.name,
                 "strategy": self._task.job.spec.strategy.type,
                 "samples": str(evaluation.job_samples),
-                "accuracy": str(evaluation.accuracy),
-            },
+                "loss": str(evaluation.loss),
+            }
+            | ({} if evaluation.accuracy is None else {"accuracy": str(evaluation.accuracy)}),
         )
         self._events.emit(evaluation)
         self._release()
         if evaluation.loss is None:
             raise DivergedError(
-                "training diverged: the averaged model's loss is not finite; lower "
+                "training diverged: the final model's loss is not finite; lower "
                 "spec.training.optimizer.learningRate"
             )
 
     def _workers(self) -> list[Endpoint]:
         return list(self._network.roster().workers().values())
+
+    def _servers(self) -> list[Endpoint]:
+        return list(self._network.roster().servers().values())
 
     def _ask(self) -> None:
         self._asked = now = time.monotonic()
@@ -164,7 +170,9 @@ class Evaluator:
         census = self._census.take(workers, sample, visit)
         if not census.readings:
             return None
-        self._load_mean()
+        missed = self._load_model(CENTRE_SECONDS if final else 0.0)
+        if missed:
+            return None
         average = self._score()
         evaluation = self._evaluation(census, average, tuple(models), final=final)
         if not final:
@@ -205,15 +213,26 @@ class Evaluator:
         if time.monotonic() - self._asked >= TOUCH_SECONDS:
             self._ask()
 
-    def _load_mean(self) -> None:
-        self._census.mean.write_to_(self._task.model.vector)
+    def _load_model(self, seconds: float) -> tuple[str, ...]:
+        """Load the job's model; return which servers could not be read within `seconds`."""
+        vector, num_shards = self._task.model.vector, self._task.job.spec.num_shards
+        if not num_shards:
+            self._census.mean.write_to_(vector)
+            return ()
+        deadline = time.monotonic() + seconds
+        while missed := pull_centre(self._network, vector, num_shards):
+            if time.monotonic() >= deadline:
+                break
+            time.sleep(POLL_SECONDS)
+            self._keep_in_touch()
+        return missed
 
     def _check_target(self, average: Score) -> None:
         target = self._task.job.spec.training.target
         if target is None:
             return
         if target.metric == "accuracy":
-            met = average.accuracy >= target.value
+            met = average.accuracy is not None and average.accuracy >= target.value
         else:
             met = average.loss <= target.value
         if met:
@@ -225,10 +244,11 @@ class Evaluator:
     def _release(self) -> None:
         self._network.progress.release()
         deadline = time.monotonic() + RELEASE_SECONDS
-        while (workers := self._workers()) and time.monotonic() < deadline:
-            if not self._census.ask(workers):
-                return
-            time.sleep(POLL_SECONDS / 10)
+        for members in (self._workers, self._servers):
+            while (left := members()) and time.monotonic() < deadline:
+                if not self._census.ask(left):
+                    break
+                time.sleep(POLL_SECONDS / 10)
 
 
 def _finite(value: float) -> float | None:

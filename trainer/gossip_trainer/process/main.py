@@ -12,12 +12,14 @@ from gossip_api.names import Role, member_name
 from gossip_trainer.errors import DataError, DivergedError, GossipTrainerError, ModelError
 from gossip_trainer.observability.events import EventLog, Failed
 from gossip_trainer.process.evaluator import run_evaluator
+from gossip_trainer.process.server import run_server
 from gossip_trainer.process.task import build_task
 from gossip_trainer.process.worker import run_worker
 from gossip_trainer.transport.errors import CredentialsError
 
 EXIT_FAILED = 1
 EVENTS_FILE = "events.jsonl"
+RUNS = {Role.WORKER: run_worker, Role.SERVER: run_server, Role.EVALUATOR: run_evaluator}
 USER_ERRORS = (DataError, ModelError, DivergedError, CredentialsError)
 
 
@@ -36,8 +38,7 @@ def main(environ: Mapping[str, str]) -> int:
     try:
         torch.set_num_interop_threads(1)
         task = build_task(load_job(environment.job_file), environment)
-        run = run_worker if environment.role is Role.WORKER else run_evaluator
-        run(environment, task, events)
+        RUNS[environment.role](environment, task, events)
     except (GossipApiError, *USER_ERRORS) as error:
         events.emit(Failed(reason=str(error), user_error=True))
         return EXIT_USER_ERROR

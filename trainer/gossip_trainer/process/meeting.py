@@ -24,17 +24,20 @@ TIMEOUT = timedelta(minutes=5)
 class Meeting:
     """A worker's way into the collective; empty for strategies that have none."""
 
-    settings: AllReduceSettings | None = None
+    backend: str | None = None
     store: TCPStore | None = None
 
     @classmethod
     def of(cls, strategy: Strategy, environment: ProcessEnvironment) -> "Meeting":
         """Host the store if this is rank 0 of a strategy that needs one."""
-        settings = strategy.all_reduce
-        if settings is None or environment.rank != 0:
-            return cls(settings)
+        if not strategy.uses_collective:
+            return cls()
+        settings = strategy.all_reduce or AllReduceSettings()
+        backend = "gloo" if settings.backend == "auto" else settings.backend
+        if environment.rank != 0:
+            return cls(backend)
         host = environment.listen.rpartition(":")[0]
-        return cls(settings, host_store(host, TIMEOUT))
+        return cls(backend, host_store(host, TIMEOUT))
 
     @property
     def store_port(self) -> int:
@@ -44,7 +47,7 @@ class Meeting:
     @contextmanager
     def join(self, rank: int, workers: Mapping[int, Endpoint]) -> Iterator[Collective | None]:
         """Meet the others; gives None for strategies that have no collective."""
-        if self.settings is None:
+        if self.backend is None:
             yield None
             return
         store = self.store or _open(workers)
@@ -52,7 +55,7 @@ class Meeting:
             store,
             ranks=sorted(workers),
             rank=rank,
-            backend="gloo" if self.settings.backend == "auto" else self.settings.backend,
+            backend=self.backend,
             timeout=TIMEOUT,
         )
         try:

@@ -14,6 +14,7 @@ from gossip_trainer.membership.roster import Endpoint, Roster, RosterSource
 from gossip_trainer.progress.shared import JobProgress
 from gossip_trainer.transport.client import PeerClient
 from gossip_trainer.transport.identity import Identity
+from gossip_trainer.transport.mailbox import Mailbox
 from gossip_trainer.transport.security import load_credentials
 from gossip_trainer.transport.server import PeerServer
 from gossip_trainer.transport.snapshots import SnapshotSource
@@ -51,18 +52,20 @@ def open_network(
     snapshots: SnapshotSource,
     *,
     progress: JobProgress | None = None,
+    mailbox: Mailbox | None = None,
     store_port: int = 0,
     memory: str = "",
 ) -> Network:
     """Serve snapshots at the environment's address and make that known to the others.
 
-    `progress` is new by default; `memory` is the path of what the process shares, if anything.
+    `progress` is new by default; `mailbox` takes what others send, `memory` is the path of what the
+    process shares, if anything.
     """
     progress = progress or JobProgress(time.monotonic)
     tls = load_credentials(environment.tls) if environment.tls is not None else None
     host, _, port = environment.listen.rpartition(":")
     listener = socket.create_server((host, int(port)), backlog=128)
-    server = PeerServer(listener, identity, snapshots, progress, tls=tls)
+    server = PeerServer(listener, identity, snapshots, progress, mailbox=mailbox, tls=tls)
     server.start()
     client = PeerClient(identity, progress, tls=tls)
     source = open_roster(environment.peers)
@@ -88,21 +91,21 @@ def open_roster(peers: str) -> RosterSource:
     return DirectoryRoster(Path(peers.removeprefix(DIRECTORY)))
 
 
-def wait_for_workers(
-    roster: Callable[[], Roster], count: int, timeout: timedelta
+def wait_for(
+    what: str, found: Callable[[], dict[int, Endpoint]], count: int, timeout: timedelta
 ) -> dict[int, Endpoint]:
-    """Wait until `count` workers are up and return all that are.
+    """Wait until `count` of `what` ("workers", "servers") are found and return all that are.
 
     Raises:
-        MembershipError: fewer were up when the time was over.
+        MembershipError: fewer were there when the time was over.
 
     """
     deadline = time.monotonic() + timeout.total_seconds()
-    while len(workers := roster().workers()) < count:
+    while len(there := found()) < count:
         if time.monotonic() > deadline:
             raise MembershipError(
-                f"{len(workers)} of {count} workers were up after {timeout}; "
+                f"{len(there)} of {count} {what} were up after {timeout}; "
                 "spec.runPolicy.startDeadline sets how long to wait"
             )
         time.sleep(POLL_SECONDS)
-    return workers
+    return there

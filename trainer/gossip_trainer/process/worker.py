@@ -21,26 +21,33 @@ from gossip_trainer.algorithms.registry import build_algorithm
 from gossip_trainer.data.sampler import ShardSampler, Share
 from gossip_trainer.membership.peers import Peers
 from gossip_trainer.observability.events import Began, EventSink, Finished, Started, Stopping
-from gossip_trainer.process.join import copy_a_peer
+from gossip_trainer.process.join import copy_the_others
 from gossip_trainer.process.meeting import Meeting
-from gossip_trainer.process.network import Network, open_network, wait_for_workers
+from gossip_trainer.process.network import Network, open_network, wait_for
 from gossip_trainer.process.task import Task
 from gossip_trainer.progress.ledger import StopReason
 from gossip_trainer.progress.shared import JobProgress
 from gossip_trainer.replica.export import save_model
 from gossip_trainer.replica.snapshots import NUM_BUFFERS, Snapshots
 from gossip_trainer.seeding import derive_seed
-from gossip_trainer.training.boundary import Limits, Links, StepBoundary
+from gossip_trainer.training.boundary import StepBoundary
 from gossip_trainer.training.collective import Collective
+from gossip_trainer.training.ending import Limits
 from gossip_trainer.training.exchange import Exchange
+from gossip_trainer.training.letters import MailboxLetters
+from gossip_trainer.training.links import Links, Publisher
 from gossip_trainer.training.loop import rate_of, train
+from gossip_trainer.training.news import News, drive
 from gossip_trainer.training.optimizers import build_optimizer
 from gossip_trainer.training.reports import EventObserver
+from gossip_trainer.training.trace import TracedAlgorithm, TracedPublisher
+from gossip_trainer.transport.mailbox import Mailbox
 from gossip_trainer.transport.shared import SharedClient, share_memory
 from gossip_trainer.transport.wire import SnapshotHeader
 
 RELEASE_SECONDS = 60.0  # without a sign of the evaluator for so long a finished worker goes
 POLL_SECONDS = 0.05
+MAX_LETTERS = 8  # messages of peers that may lie here at once, each of the model's size
 SEED = "seed"
 
 
@@ -51,9 +58,11 @@ class Seat:
     environment: ProcessEnvironment
     task: Task
     events: EventSink
+    news: News
     snapshots: Snapshots
     network: Network
     exchange: Exchange
+    letters: MailboxLetters
     collective: Collective | None
     batches: ShardSampler
 
@@ -87,12 +96,14 @@ def _take_seat(
     if environment.incarnation == 0:
         # Whoever finds this worker finds a model: the seed's, which is everybody's first.
         snapshots.publish(Iterate(task.model.vector), SnapshotHeader(step=0, samples=0))
-    meeting = Meeting.of(task.job.spec.strategy, environment)
+    meeting, news = Meeting.of(task.job.spec.strategy, environment), News()
+    mailbox = Mailbox(task.identity.num_bytes, capacity=MAX_LETTERS, on_news=news.ring)
     network = open_network(
         environment,
         task.identity,
         snapshots,
         progress=progress,
+        mailbox=mailbox,
         store_port=meeting.store_port,
         memory=memory.path if memory is not None else "",
     )
@@ -101,11 +112,31 @@ def _take_seat(
     events.emit(Started(pid=os.getpid(), address=f"{host}:{port}"))
     wanted = max(environment.start_with, task.job.spec.workers.min_replicas)
     deadline = task.job.spec.run_policy.start_deadline
-    workers = wait_for_workers(network.roster, wanted, deadline)
+    workers = wait_for("workers", lambda: network.roster().workers(), wanted, deadline)
+    num_shards = task.job.spec.num_shards
+    wait_for("servers", lambda: network.roster().servers(), num_shards, deadline)
     collective = stack.enter_context(meeting.join(environment.rank, workers))
-    exchange = Exchange(network.client, torch.zeros_like(task.model.vector), reader)
+    exchange = Exchange(
+        network.client,
+        torch.zeros_like(task.model.vector),
+        locate=lambda party: network.roster().find(party),
+        started=time.time_ns(),
+        on_news=news.ring,
+        shared=reader,
+    )
     stack.enter_context(closing(exchange))
-    return Seat(environment, task, events, snapshots, network, exchange, collective, batches)
+    return Seat(
+        environment=environment,
+        task=task,
+        events=events,
+        news=news,
+        snapshots=snapshots,
+        network=network,
+        exchange=exchange,
+        letters=MailboxLetters(mailbox, task.model.layout.dtype),
+        collective=collective,
+        batches=batches,
+    )
 
 
 def _train(seat: Seat) -> StepBoundary:
@@ -125,8 +156,9 @@ def _train(seat: Seat) -> StepBoundary:
             seat.batches,
             boundary,
             rate=rate_of(training, task.meter.total_epochs),
+            wait=seat.news.wait,
         )
-    boundary.finish()
+    drive(boundary.finish(), seat.news.wait)
     observer.report(boundary)
     if (stop := progress.stop) is not None:
         steps, samples = boundary.counters.steps, boundary.job_samples
@@ -140,7 +172,9 @@ def _begin(seat: Seat) -> int:
     model_from, step = SEED, 0
     if environment.incarnation > 0:
         deadline = seat.task.job.spec.run_policy.start_deadline
-        model_from, step = copy_a_peer(network, seat.task.model, deadline)
+        model_from, step = copy_the_others(
+            network, seat.task.model, num_shards=seat.task.job.spec.num_shards, timeout=deadline
+        )
     network.progress.begin(environment.rank, environment.incarnation, time.time())
     samples = network.progress.samples
     seat.events.emit(Began(model_from=model_from, step=step, job_samples=samples))
@@ -156,16 +190,37 @@ def _boundary(
     stream = random.Random(  # noqa: S311 - choosing peers needs a reproducible stream
         derive_seed(spec.training.seed, "peers", environment.rank, environment.incarnation)
     )
-    progress, collective = seat.network.progress, seat.collective
+    layout = task.model.layout
+    algorithm = build_algorithm(
+        spec,
+        Rank(environment.rank),
+        peers.view,
+        stream,
+        size=layout.size,
+        num_parameters=layout.num_parameters,
+    )
+    snapshots: Publisher = seat.snapshots
+    if environment.trace:
+        algorithm = TracedAlgorithm(algorithm, seat.events)
+        snapshots = TracedPublisher(snapshots, optimizer, seat.events)
+    links = Links(
+        snapshots=snapshots,
+        peers=peers,
+        exchange=seat.exchange,
+        letters=seat.letters,
+        progress=seat.network.progress,
+        collective=seat.collective,
+    )
     return StepBoundary(
         task.name,
-        algorithm=build_algorithm(spec.strategy, Rank(environment.rank), peers.view, stream),
+        algorithm=algorithm,
         model=task.model,
         optimizer=optimizer,
-        links=Links(seat.snapshots, peers, seat.exchange, progress, collective),
+        links=links,
         limits=Limits(task.meter, spec.run_policy.active_deadline),
         observer=observer,
         first_step=first_step,
+        patience=spec.run_policy.start_deadline,
     )
 
 

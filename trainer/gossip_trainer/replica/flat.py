@@ -52,13 +52,21 @@ class FlatModel:
 def iterate_of(model: FlatModel, optimizer: Optimizer) -> Iterate:
     """Return the point x that peers exchange, given what the optimizer has done so far.
 
-    For SGD with Nesterov momentum torch keeps theta = x - momentum * lr * buffer; `optimizer` must
-    hold the model's flat parameter. Every other optimizer moves x itself.
+    `optimizer` must hold the model's flat parameter.
+    """
+    return iterate_over(model.vector, model.parameter, optimizer)
+
+
+def iterate_over(vector: Tensor, parameter: nn.Parameter, optimizer: Optimizer) -> Iterate:
+    """Return x of a vector whose leading part is the `parameter` that the optimizer moves.
+
+    For SGD with Nesterov momentum torch keeps theta = x - momentum * lr * buffer. Every other
+    optimizer moves x itself.
     """
     group = optimizer.param_groups[0]
     if not group.get("nesterov", False):
-        return Iterate(model.vector)
-    buffer = optimizer.state.get(model.parameter, {}).get("momentum_buffer")
+        return Iterate(vector)
+    buffer = optimizer.state.get(parameter, {}).get("momentum_buffer")
     if buffer is None:
-        return Iterate(model.vector)
-    return Iterate(model.vector, LookAhead(buffer, group["momentum"] * group["lr"]))
+        return Iterate(vector)
+    return Iterate(vector, LookAhead(buffer, group["momentum"] * group["lr"]))

@@ -48,17 +48,22 @@ X_LABELS: dict[Abscissa, str] = {
 
 
 def draw_curves(history: History, path: Path, title: str) -> None:
-    """Write a PNG: loss and accuracy over time and over samples, consensus distance over time."""
+    """Write a PNG: loss and accuracy over time and over samples, consensus distance over time.
+
+    Where there are no classes there is no accuracy.
+    """
     layout = ConstrainedLayoutEngine(w_pad=0.12, h_pad=0.1)
     figure = Figure(figsize=(11.0, 9.6), dpi=110, layout=layout, facecolor="white")
     FigureCanvasAgg(figure)
     figure.suptitle(title, fontsize=14, fontweight="bold", color=INK)
-    grid = figure.add_gridspec(3, 2, height_ratios=(1.0, 1.0, 0.8))
+    without_classes = any(told.accuracy is None for told in history.evaluations)
+    rows = (_draw_loss,) if without_classes else (_draw_loss, _draw_accuracy)
+    grid = figure.add_gridspec(len(rows) + 1, 2, height_ratios=(*(1.0 for _ in rows), 0.8))
     over: tuple[Abscissa, Abscissa] = ("seconds", "job_samples")
     for column, x in enumerate(over):
-        _draw_loss(figure.add_subplot(grid[0, column]), history, x)
-        _draw_accuracy(figure.add_subplot(grid[1, column]), history, x)
-    _draw_consensus(figure.add_subplot(grid[2, :]), history)
+        for row, draw in enumerate(rows):
+            draw(figure.add_subplot(grid[row, column]), history, x)
+    _draw_consensus(figure.add_subplot(grid[-1, :]), history)
     handles = {
         label: line
         for axes in figure.axes

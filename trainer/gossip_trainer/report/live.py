@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from gossip_trainer.report.pace import pace
-from gossip_trainer.report.words import NOTHING, count, duration, number, share, size
+from gossip_trainer.report.words import NOTHING, count, duration, number, quality, size
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -95,8 +95,9 @@ def _newest_evaluation(history: History) -> str:
         return "no evaluation yet"
     newest = history.evaluations[-1]
     return (
-        f"averaged model after {duration(newest.seconds)}: accuracy {share(newest.accuracy)}, "
-        f"loss {number(newest.loss)}, consensus distance {number(newest.consensus_distance)}"
+        f"averaged model after {duration(newest.seconds)}: "
+        f"{quality(newest.accuracy, newest.loss)}, "
+        f"consensus distance {number(newest.consensus_distance)}"
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from gossip_trainer.report.summary import (
@@ -42,7 +43,7 @@ def summarize(
     """Sum the run up; `reason` where the launcher has one, else what the records tell."""
     samples, epoch = history.job_samples, history.epoch_samples
     budget = _budget_samples(job.spec.training.budget, epoch)
-    best = max(history.evaluations, key=lambda evaluation: evaluation.accuracy, default=None)
+    best = max(history.evaluations, key=_goodness, default=None)
     return Summary(
         job=job.metadata.name,
         strategy=job.spec.strategy.type,
@@ -106,8 +107,15 @@ def _target(history: History, target: Target | None) -> TargetResult | None:
 
 def _meets(evaluation: Evaluation, target: Target) -> bool:
     if target.metric == "accuracy":
-        return evaluation.accuracy >= target.value
+        return evaluation.accuracy is not None and evaluation.accuracy >= target.value
     return evaluation.loss is not None and evaluation.loss <= target.value
+
+
+def _goodness(evaluation: Evaluation) -> float:
+    """Return what is higher the better: the accuracy, or the loss turned round."""
+    if evaluation.accuracy is not None:
+        return evaluation.accuracy
+    return -math.inf if evaluation.loss is None else -evaluation.loss
 
 
 def _lost(history: History, left: Left) -> LostMember:

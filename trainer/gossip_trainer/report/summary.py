@@ -26,7 +26,7 @@ class Measured(msgspec.Struct, frozen=True, kw_only=True):
         epoch: job-wide passes over the training set by then.
         averaged: how many workers' models are in the average.
         loss: of the average, on held-out data; null if it is not finite.
-        accuracy: of the average, on held-out data.
+        accuracy: of the average, on held-out data; null if there are no classes.
         consensus_distance: square root of the mean squared distance of the workers' vectors from
             their average; null if it is not finite.
         relative_consensus_distance: the same over the norm of the average.
@@ -40,7 +40,7 @@ class Measured(msgspec.Struct, frozen=True, kw_only=True):
     epoch: float
     averaged: int
     loss: float | None
-    accuracy: float
+    accuracy: float | None
     consensus_distance: float | None
     relative_consensus_distance: float | None
     workers: tuple[WorkerModel, ...]
@@ -51,14 +51,14 @@ class Moment(msgspec.Struct, frozen=True, kw_only=True):
     """When something held for the averaged model.
 
     Attributes:
-        accuracy: of the average at that evaluation, on held-out data.
+        accuracy: of the average at that evaluation, on held-out data; null if there are no classes.
         loss: of the average at that evaluation, on held-out data; null if it is not finite.
         seconds: since the first worker began to train.
         job_samples: samples of the whole job by then.
 
     """
 
-    accuracy: float
+    accuracy: float | None
     loss: float | None
     seconds: float
     job_samples: int
@@ -163,7 +163,8 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
         overshoot_samples: samples beyond that budget, 0 if the run ended below it; null likewise.
         evaluations: how many evaluations there were.
         last_evaluation: the last one; null if there were none.
-        best: the evaluation with the best accuracy, the first of equals; null if there were none.
+        best: the evaluation with the best accuracy or, where there are no classes, the lowest loss;
+            the first of equals; null if there were none.
         target: the job's target; null if it has none.
         workers: every worker process, lost ones and replacements included.
         lost: processes that ended badly.

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from gossip_trainer.report.words import NOTHING, count, duration, number, share, size
+from gossip_trainer.report.words import NOTHING, count, duration, number, quality, share, size
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from rich.console import RenderableType
 
-    from gossip_trainer.report.summary import Summary, TargetResult, WorkerTotals
+    from gossip_trainer.observability.events import WorkerModel
+    from gossip_trainer.report.summary import Moment, Summary, TargetResult, WorkerTotals
 
 # Two lines each, so that a table of 80 characters holds them.
 COLUMNS = (
@@ -51,21 +53,34 @@ def _facts(summary: Summary) -> Iterator[tuple[str, str]]:
     if last := summary.last_evaluation:
         yield (
             "averaged model",
-            f"accuracy {share(last.accuracy)}, loss {number(last.loss)}, "
+            f"{quality(last.accuracy, last.loss)}, "
             f"consensus distance {number(last.consensus_distance)}"
             + ("" if last.final else " (before the end)"),
         )
         if last.workers:
-            own = [worker.accuracy for worker in last.workers]
-            yield "workers' own", f"accuracy {share(min(own))} to {share(max(own))}"
-    if summary.best:
-        yield "best", f"accuracy {share(summary.best.accuracy)} at {summary.best.seconds:.1f} s"
+            yield "workers' own", _range(last.workers)
+    if best := summary.best:
+        yield "best", f"{_best(best)} at {best.seconds:.1f} s"
     if summary.target:
         yield "target", _target(summary.target)
     for lost in summary.lost:
         yield "lost", f"{lost.member} at {lost.seconds:.1f} s: {lost.reason}"
     for new in summary.replaced:
         yield "replaced", f"{new.instead_of} by {new.member} at {new.seconds:.1f} s"
+
+
+def _range(models: Sequence[WorkerModel]) -> str:
+    accuracies = [model.accuracy for model in models if model.accuracy is not None]
+    if accuracies:
+        return f"accuracy {share(min(accuracies))} to {share(max(accuracies))}"
+    losses = [math.inf if model.loss is None else model.loss for model in models]
+    return f"loss {number(min(losses))} to {number(max(losses))}"
+
+
+def _best(moment: Moment) -> str:
+    if moment.accuracy is None:
+        return f"loss {number(moment.loss)}"
+    return f"accuracy {share(moment.accuracy)}"
 
 
 def _training(summary: Summary) -> str:

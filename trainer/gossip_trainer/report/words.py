@@ -40,10 +40,16 @@ def evaluation_line(evaluation: Evaluation) -> str:
     """Put an evaluation into one line."""
     return (
         f"{'final evaluation' if evaluation.final else 'evaluation'}: "
-        f"accuracy {share(evaluation.accuracy)}, loss {number(evaluation.loss)}, "
+        f"{quality(evaluation.accuracy, evaluation.loss)}, "
         f"consensus distance {number(evaluation.consensus_distance)} "
         f"(average of {count(evaluation.averaged, 'model')})"
     )
+
+
+def quality(accuracy: float | None, loss: float | None) -> str:
+    """Say how good a model is; without the accuracy where there are no classes."""
+    told = f"loss {number(loss)}"
+    return told if accuracy is None else f"accuracy {share(accuracy)}, {told}"
 
 
 def count(value: int, noun: str) -> str:

@@ -6,9 +6,13 @@ program it stands for.
 """
 
 import heapq
+import math
 from collections.abc import Callable, Generator
+from typing import TypeVar
 
 from gossip_trainer.errors import RunError
+
+T = TypeVar("T")
 
 
 class Event:
@@ -89,7 +93,53 @@ class Signal:
             self._waiting.append(call)
 
 
+class Bell:
+    """Wakes a process that waits for news; a ring that nobody waits for shortens the next wait."""
+
+    __slots__ = ("_clock", "_rung", "_signal", "_timer")
+
+    def __init__(self, clock: "Clock") -> None:
+        self._clock = clock
+        self._rung = False
+        self._signal: Signal | None = None
+        self._timer: Event | None = None
+
+    def ring(self) -> None:
+        """Wake the one that waits."""
+        signal, self._signal = self._signal, None
+        if signal is None:
+            self._rung = True
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        signal.give()
+
+    def wait(self, seconds: float) -> Signal:
+        """Return what is given when the bell rings or `seconds` are over."""
+        signal = Signal()
+        if self._rung:
+            self._rung = False
+            signal.give()
+            return signal
+        self._signal = signal
+        if math.isfinite(seconds):
+            self._timer = self._clock.after(seconds, self.ring)
+        return signal
+
+
 Life = Generator[float | Signal, None, None]
+
+
+def drive(steps: Generator[float, None, T], bell: Bell) -> Generator[float | Signal, None, T]:
+    """Run a step boundary's generator within a process, waiting for the bell where it waits."""
+    while True:
+        try:
+            seconds = next(steps)
+        except StopIteration as end:
+            value: T = end.value
+            return value
+        yield bell.wait(seconds)
 
 
 class Process:

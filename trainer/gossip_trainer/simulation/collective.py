@@ -3,21 +3,15 @@
 A ring all-reduce of M bytes over p workers takes 2 (p-1) steps, each of one latency and M / p
 bytes: 2 (p-1) latency + 2 (p-1)/p M/B. What the workers agree on beside the mean is as in
 gossip_trainer.training.collective.
-
-Reference: Patarasuk and Yuan, "Bandwidth optimal all-reduce algorithms for clusters of
-workstations", 2009.
 """
+
+from collections.abc import Callable
 
 from torch import Tensor
 
 from gossip_trainer.simulation.clock import Clock, Signal
 from gossip_trainer.simulation.network import Network
-from gossip_trainer.training.collective import Agreement
-
-
-def ring_bytes(num_bytes: float, workers: int) -> float:
-    """Return what every worker sends, and receives, in one all-reduce."""
-    return 2 * (workers - 1) / workers * num_bytes
+from gossip_trainer.training.collective import Agreement, ring_bytes
 
 
 class Meeting:
@@ -56,20 +50,20 @@ class Meeting:
         return Agreement(self.samples, self.stop)
 
 
-class VirtualCollective:
+class Hall:
     """Where `size` workers meet, one meeting after the other."""
 
     def __init__(self, clock: Clock, network: Network, size: int) -> None:
         self._clock = clock
         self._network = network
-        self._size = size
+        self.size = size
         self._meeting = Meeting()
 
-    def begin(self, vector: Tensor, *, samples: int, stop: bool) -> Meeting:
+    def enter(self, vector: Tensor, *, samples: int, stop: bool) -> Meeting:
         """Come to the meeting under way; wait for its `done` before reading the mean."""
         meeting = self._meeting
         meeting.add(vector, samples=samples, stop=stop)
-        if meeting.came == self._size:
+        if meeting.came == self.size:
             self._meeting = Meeting()
             meeting.divide_()
             self._clock.after(self.ring_seconds(vector.nbytes), meeting.done.give)
@@ -77,5 +71,40 @@ class VirtualCollective:
 
     def ring_seconds(self, num_bytes: float) -> float:
         """Return how long one all-reduce takes once all have come."""
-        network, p = self._network, self._size
-        return ring_bytes(num_bytes, p) / network.bandwidth + 2 * (p - 1) * network.latency
+        network, p = self._network, self.size
+        return (
+            ring_bytes(num_bytes, p) / network.bandwidth_both_ways + 2 * (p - 1) * network.latency
+        )
+
+
+class VirtualCollective:
+    """One worker's way into the hall."""
+
+    def __init__(self, hall: Hall, on_news: Callable[[], None]) -> None:
+        self._hall = hall
+        self._on_news = on_news
+        self._meeting: Meeting | None = None
+        self._vector: Tensor | None = None
+        self.size = hall.size
+
+    def begin(self, vector: Tensor, *, samples: int, stop: bool) -> None:
+        """Begin to replace `vector` by its mean."""
+        self._vector = vector
+        self._meeting = self._hall.enter(vector, samples=samples, stop=stop)
+        self._meeting.done.wake(self._on_news)
+
+    def is_ready(self) -> bool:
+        """Tell whether the mean is there."""
+        return self._meeting is not None and self._meeting.done.given
+
+    def finish(self) -> Agreement:
+        """Write the mean; return what all agreed on."""
+        meeting, vector = self._meeting, self._vector
+        assert meeting is not None
+        assert vector is not None
+        meeting.write_to_(vector)
+        return meeting.agreement
+
+    def received_bytes(self, num_bytes: int) -> int:
+        """Return what a ring brings every worker."""
+        return round(ring_bytes(num_bytes, self.size))

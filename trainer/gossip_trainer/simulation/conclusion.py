@@ -9,6 +9,7 @@ from gossip_trainer.simulation.evaluator import VirtualEvaluator
 from gossip_trainer.simulation.result import Cost, Result, WorkerTotals
 from gossip_trainer.simulation.worker import VirtualWorker
 from gossip_trainer.simulation.world import World
+from gossip_trainer.training.counters import Counters
 
 
 def conclude(
@@ -26,28 +27,31 @@ def conclude(
         strategy=job.spec.strategy.type,
         num_workers=job.spec.workers.replicas,
         seed=job.spec.training.seed,
-        stop="steps" if stop is None else stop.value,
+        stop="steps" if stop is None else stop.reason.value,
         num_parameters=world.shared.layout.num_parameters,
         evaluations=evaluations,
         reached=next(filter(evaluator.meets_target, evaluations), None),
+        stationary=evaluator.stationarity.result(),
         workers=tuple(map(_totals, workers)),
         cost=_cost(world, workers, wall_seconds),
     )
 
 
 def _totals(worker: VirtualWorker) -> WorkerTotals:
-    counters = worker.boundary.counters
+    counters = Counters() if worker.boundary is None else worker.boundary.counters
     return WorkerTotals(
         member=worker.parts.endpoint.name,
         gone=worker.gone,
         steps=counters.steps,
         exchanges=counters.exchanges,
+        heard=counters.heard,
         lost=counters.lost,
         skipped=counters.skipped,
         mean_staleness=(
-            counters.staleness_sum / counters.exchanges if counters.exchanges else None
+            counters.staleness_sum / counters.num_stale if counters.num_stale else None
         ),
         received_bytes=counters.received_bytes,
+        sent_bytes=counters.sent_bytes,
     )
 
 

@@ -1,4 +1,6 @@
-"""Tests the average of the live workers' snapshots, as gossip_trainer.process.evaluator does.
+"""Tests the job's model, as gossip_trainer.process.evaluator does.
+
+That is the average of the live workers' snapshots or, where there are servers, the centre.
 
 It reads them in no time: a real evaluator's transfers share links with training, which matters only
 where evaluations are frequent.
@@ -15,6 +17,7 @@ from gossip_trainer.progress.ledger import StopReason
 from gossip_trainer.seeding import derive_seed
 from gossip_trainer.simulation.replica import Snapshot
 from gossip_trainer.simulation.result import Evaluation
+from gossip_trainer.simulation.stationarity import Stationarity
 from gossip_trainer.simulation.world import World
 
 
@@ -23,6 +26,7 @@ class VirtualEvaluator:
 
     Attributes:
         evaluations: in the order of time.
+        stationarity: of the job's model.
 
     """
 
@@ -35,9 +39,26 @@ class VirtualEvaluator:
         self._mean = RunningMean(world.shared.layout.size)
         self._averaged = world.shared.replica()
         self.evaluations: list[Evaluation] = []
+        layout = world.shared.layout
+        self.stationarity = Stationarity(layout.size, sum(e.numel for e in layout.entries))
 
-    def evaluate(self, snapshots: Sequence[Snapshot], *, final: bool = False) -> None:
-        """Test the average of all snapshots, or of a sample while workers train."""
+    def evaluate(
+        self,
+        snapshots: Sequence[Snapshot],
+        *,
+        fraction: float,
+        received_bytes: int,
+        final: bool = False,
+    ) -> None:
+        """Test the job's model; of many snapshots a sample while workers train.
+
+        Args:
+            snapshots: the live workers' newest.
+            fraction: of the budget that is used up.
+            received_bytes: what all workers have received.
+            final: whether training is over.
+
+        """
         world, mean = self._world, self._mean
         chosen = list(snapshots)
         if not final and len(chosen) > self._sample:
@@ -45,17 +66,21 @@ class VirtualEvaluator:
         with world.laps.evaluation:
             mean.clear()
             for snapshot in chosen:
-                mean.add(snapshot.vector)
+                mean.add(snapshot.vector, snapshot.weight)
             mean.write_to_(self._averaged.model.vector)
+            for server in world.servers:
+                server.write_to_(self._averaged.model.vector)
+            self.stationarity.note(fraction, self._averaged.model.vector, mean.consensus_distance)
             module = world.shared.show(self._averaged)
             tested = score(module, world.dataset)
             module.train()
         evaluation = Evaluation(
-            seconds=world.clock.now,
+            # The final model is that of the moment at which the job was stopped.
+            seconds=stop.at if final and (stop := world.standing.stop) else world.clock.now,
             job_samples=world.standing.samples,
             epoch=world.meter.epoch(world.standing.samples),
             job_steps=world.standing.steps,
-            received_bytes=world.standing.received_bytes,
+            received_bytes=received_bytes,
             averaged=len(chosen),
             loss=_finite(tested.loss),
             accuracy=tested.accuracy,
@@ -65,7 +90,7 @@ class VirtualEvaluator:
         )
         self.evaluations.append(evaluation)
         if not final and self.meets_target(evaluation):
-            world.standing.end(StopReason.TARGET)
+            world.standing.end(StopReason.TARGET, "evaluator-0-0", world.clock.now)
 
     def meets_target(self, evaluation: Evaluation) -> bool:
         """Tell whether the job's target, if it has one, is met."""
@@ -73,7 +98,7 @@ class VirtualEvaluator:
         if target is None:
             return False
         if target.metric == "accuracy":
-            return evaluation.accuracy >= target.value
+            return evaluation.accuracy is not None and evaluation.accuracy >= target.value
         return evaluation.loss is not None and evaluation.loss <= target.value
 
 

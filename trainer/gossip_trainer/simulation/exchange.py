@@ -1,113 +1,219 @@
-"""A worker's exchange in virtual time: one fetch at a time, beside its computing.
+"""A worker's fetches and sends in virtual time, as gossip_trainer.training.exchange does them.
 
-A fetch takes a request's latency to the peer, whose newest snapshot it then holds on to, and the
-transfer back. Its outcome is collected at a step boundary, as in gossip_trainer.training.exchange.
+One after the other, beside its computing. A fetch takes a request's latency to the peer, whose
+newest snapshot it then holds on to, and the transfer back. A message takes its transfer, and an
+acknowledgement's latency or the transfer of its answer. The outcome is collected at a boundary.
 """
 
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Protocol
 
-from gossip_trainer.algorithms.effects import Fetch, Message
-from gossip_trainer.membership.roster import Endpoint
-from gossip_trainer.simulation.clock import Clock, Signal
+from gossip_trainer.algorithms.effects import Answer, Fetch, Message, Request, Send
+from gossip_trainer.simulation.clock import Clock, Event
+from gossip_trainer.simulation.letters import Asked, VirtualLetters
 from gossip_trainer.simulation.network import Network
 from gossip_trainer.simulation.replica import Snapshot, Snapshots
-from gossip_trainer.training.exchange import Arrived, Lost, Outcome
+from gossip_trainer.training.exchange import PATIENCE_SECONDS, Arrived, Dispatch, Lost, Outcome
+from gossip_trainer.training.links import Letter
 
-Newest = Callable[[str], Snapshot | None]
+
+class Directory(Protocol):
+    """Knows every member's memory."""
+
+    def newest(self, member: str) -> Snapshot | None:
+        """Return a member's newest snapshot; None if it is gone."""
+        ...
+
+    def letters(self, member: str) -> VirtualLetters | None:
+        """Return a member's letter box; None if it is gone."""
+        ...
 
 
 class VirtualExchange:
-    """Fetches of one worker.
+    """Fetches and sends of one worker.
 
     Args:
         name: the worker's own member name.
         clock: virtual time.
-        network: carries the snapshots.
+        network: carries the bytes.
         snapshots: whose they are when they are no longer read.
-        newest: from a member's name to its newest snapshot; None if it is gone.
+        directory: the other members.
+        on_news: called when there is something to collect.
 
     Attributes:
-        ended: whether the fetch under way has an outcome to collect; None if none is under way.
+        busy: whether something begun has neither ended nor been put aside.
 
     """
 
     def __init__(
-        self, name: str, clock: Clock, network: Network, snapshots: Snapshots, newest: Newest
+        self,
+        name: str,
+        clock: Clock,
+        network: Network,
+        *,
+        snapshots: Snapshots,
+        directory: Directory,
+        on_news: Callable[[], None],
     ) -> None:
         self._name = name
         self._clock = clock
         self._network = network
         self._snapshots = snapshots
-        self._newest = newest
-        self._outcome: Outcome | None = None
+        self._directory = directory
+        self._on_news = on_news
+        self._queue: deque[Dispatch] = deque()
+        self._current: Dispatch | None = None
+        self._timer: Event | None = None
+        self._outcomes: deque[tuple[Outcome, Snapshot | None]] = deque()
         self._held: Snapshot | None = None
         self._closed = False
-        self.ended: Signal | None = None
 
     @property
     def busy(self) -> bool:
-        """Whether a fetch is under way or its outcome not yet collected."""
-        return self.ended is not None
+        """Whether something begun has neither ended, and been collected, nor been put aside."""
+        return self._current is not None or bool(self._outcomes)
 
-    def begin(self, fetch: Fetch, peer: Endpoint) -> Signal:
-        """Begin a fetch; the one before must have been collected. The signal tells of its end."""
+    def begin(self, batch: Sequence[Dispatch]) -> None:
+        """Begin everything in `batch`; nothing else may be under way."""
         assert not self.busy
-        self.ended = Signal()
-        self._clock.after(self._network.latency, partial(self._at_peer, fetch, peer.name))
-        return self.ended
+        self._queue.extend(batch)
+        self._begin_next()
 
     def collect(self) -> Outcome | None:
-        """Return the outcome of the fetch under way, if there is one by now.
-
-        The message's vector stays as it is until `release`.
-        """
-        if self._outcome is None:
+        """Return an outcome, if there is one; a fetched vector stays until the next call."""
+        self._release()
+        if not self._outcomes:
             return None
-        outcome, self._outcome, self.ended = self._outcome, None, None
+        outcome, self._held = self._outcomes.popleft()
         return outcome
-
-    def release(self) -> None:
-        """Let go of the snapshot that was collected."""
-        if self._held is not None:
-            self._snapshots.release(self._held)
-            self._held = None
 
     def close(self) -> None:
         """Take in nothing any more; the network drops what is under way."""
         self._closed = True
-        self.release()
+        self._queue.clear()
+        while self.collect() is not None:
+            pass  # each lets go of the snapshot before it
 
-    def _at_peer(self, fetch: Fetch, peer: str) -> None:
+    def _release(self) -> None:
+        if self._held is not None:
+            self._snapshots.release(self._held)
+            self._held = None
+
+    def _begin_next(self) -> None:
+        if not self._queue:
+            return
+        self._current = dispatch = self._queue.popleft()
+        assert dispatch.peer is not None, "no server is ever gone in virtual time"
+        peer = dispatch.peer.name
+        if isinstance(dispatch.effect, Fetch):
+            self._clock.after(
+                self._network.latency, partial(self._read, dispatch, dispatch.effect, peer)
+            )
+        else:
+            self._network.send(
+                self._name,
+                peer,
+                dispatch.effect.vector.nbytes,
+                arrived=partial(self._hand_over, dispatch, dispatch.effect, peer),
+                lost=partial(self._lose, dispatch, peer),
+            )
+
+    def _read(self, dispatch: Dispatch, fetch: Fetch, peer: str) -> None:
         if self._closed:
             return
-        snapshot = self._newest(peer)
+        snapshot = self._directory.newest(peer)
         if snapshot is None:
-            self._clock.after(self._network.latency, partial(self._lose, fetch, peer, None))
+            self._lose_later(dispatch, peer)
             return
         snapshot.readers += 1
         self._network.send(
             peer,
             self._name,
             snapshot.vector.nbytes,
-            arrived=partial(self._arrive, fetch, peer, snapshot),
-            lost=partial(self._lose, fetch, peer, snapshot),
+            arrived=partial(self._take_snapshot, dispatch, fetch, snapshot),
+            lost=partial(self._lose, dispatch, peer, snapshot),
         )
 
-    def _arrive(self, fetch: Fetch, peer: str, snapshot: Snapshot) -> None:
-        self._held = snapshot
+    def _take_snapshot(self, dispatch: Dispatch, fetch: Fetch, snapshot: Snapshot) -> None:
+        assert dispatch.peer is not None
         if self._closed:
-            self.release()
+            self._snapshots.release(snapshot)
             return
-        message = Message(snapshot.vector, snapshot.step)
-        self._end(Arrived(fetch, peer, message, snapshot.finished))
+        message = Message(snapshot.vector, snapshot.step, finished=snapshot.finished)
+        outcome = Arrived(fetch, dispatch.peer.name, message, snapshot.finished)
+        self._end(dispatch, outcome, snapshot)
 
-    def _lose(self, fetch: Fetch, peer: str, snapshot: Snapshot | None) -> None:
+    def _hand_over(self, dispatch: Dispatch, send: Send, peer: str) -> None:
+        box = self._directory.letters(peer)
+        if box is None:
+            self._lose_later(dispatch, peer)
+            return
+        request = Request(self._name, dispatch.number) if send.asks else None
+        message = Message(send.vector, dispatch.step, send.scalars, dispatch.number, request)
+        letter = Letter(self._name, message)
+        answered = partial(self._answered, dispatch, send, peer) if send.asks else None
+        if send.asks and not send.patient:
+            self._timer = self._clock.after(PATIENCE_SECONDS, partial(self._put_aside, dispatch))
+        if not box.deposit(Asked(letter, answered)):
+            lose = partial(self._lose, dispatch, peer, finished=True)
+            self._clock.after(self._network.latency, lose)
+        elif not send.asks:
+            done = partial(self._end, dispatch, Arrived(send, peer, None, finished=False))
+            self._clock.after(self._network.latency, done)
+
+    def _answered(self, dispatch: Dispatch, send: Send, peer: str, answer: Answer | None) -> None:
+        if answer is None:
+            self._lose_later(dispatch, peer)
+            return
+        self._stop_timer(dispatch)
+        message = Message(answer.vector, answer.step, answer.scalars)
+        self._network.send(
+            peer,
+            self._name,
+            answer.vector.nbytes,
+            arrived=partial(self._end, dispatch, Arrived(send, peer, message, finished=False)),
+            lost=partial(self._lose, dispatch, peer),
+        )
+
+    def _put_aside(self, dispatch: Dispatch) -> None:
+        """Let go of one that is long in being answered; its outcome is taken when it comes."""
+        if dispatch is self._current:
+            self._current = None
+            self._begin_next()
+            self._on_news()
+
+    def _lose_later(self, dispatch: Dispatch, peer: str) -> None:
+        self._clock.after(self._network.latency, partial(self._lose, dispatch, peer))
+
+    def _lose(
+        self,
+        dispatch: Dispatch,
+        peer: str,
+        snapshot: Snapshot | None = None,
+        *,
+        finished: bool = False,
+    ) -> None:
         if snapshot is not None:
             self._snapshots.release(snapshot)
-        self._end(Lost(fetch, peer, f"{peer} is gone", suspect=True))
+        reason = f"{peer} has finished" if finished else f"{peer} is gone"
+        self._end(
+            dispatch,
+            Lost(dispatch.effect, peer, reason, suspect=not finished, finished=finished),
+        )
 
-    def _end(self, outcome: Outcome) -> None:
-        assert self.ended is not None
-        self._outcome = outcome
-        self.ended.give()
+    def _end(self, dispatch: Dispatch, outcome: Outcome, snapshot: Snapshot | None = None) -> None:
+        if self._closed:
+            return
+        self._outcomes.append((outcome, snapshot))
+        if dispatch is self._current:
+            self._stop_timer(dispatch)
+            self._current = None
+            self._begin_next()
+        self._on_news()
+
+    def _stop_timer(self, dispatch: Dispatch) -> None:
+        if dispatch is self._current and self._timer is not None:
+            self._timer.cancel()
+            self._timer = None

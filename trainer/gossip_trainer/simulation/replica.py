@@ -8,14 +8,17 @@ A worker holds its vector, the optimizer's state and one snapshot, and one snaps
 reads a peer's. Integer buffers of the module (a count of batches) are shared by all workers.
 """
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
 
 from gossip_trainer.algorithms.iterate import Iterate
 from gossip_trainer.data.dataset import Batch
 from gossip_trainer.replica.flat import FlatModel
 from gossip_trainer.replica.layout import exchanged_tensors
+from gossip_trainer.simulation.laps import Lap
+from gossip_trainer.transport.wire import SnapshotHeader
 
 
 class Replica:
@@ -62,11 +65,13 @@ class SharedModule:
             self._trainable[entry.name].grad = entry.of(self._gradient)
         return Replica(model, [entry.of(model.vector) for entry in self.layout.entries])
 
-    def compute_gradient(self, replica: Replica, batch: Batch) -> float:
+    def compute_gradient(
+        self, replica: Replica, batch: Batch, loss_of: Callable[[Tensor, Tensor], Tensor]
+    ) -> float:
         """Leave the gradient of a worker's loss in its flat gradient; return the loss."""
         replica.enter(self._tensors)
         self._gradient.zero_()
-        loss = cross_entropy(self.module(batch.inputs), batch.targets)
+        loss = loss_of(self.module(batch.inputs), batch.targets)
         loss.backward()  # type: ignore[no-untyped-call]
         return loss.item()
 
@@ -79,10 +84,11 @@ class SharedModule:
 class Snapshot:
     """A published x; never changes while somebody reads it."""
 
-    __slots__ = ("finished", "readers", "step", "vector")
+    __slots__ = ("finished", "readers", "step", "vector", "weight")
 
-    def __init__(self, vector: Tensor, step: int, *, finished: bool) -> None:
-        self.vector, self.step, self.finished = vector, step, finished
+    def __init__(self, vector: Tensor, header: SnapshotHeader) -> None:
+        self.vector = vector
+        self.step, self.finished, self.weight = header.step, header.finished, header.weight
         self.readers = 1  # the publisher
 
 
@@ -99,16 +105,12 @@ class Snapshots:
         self._free: list[Tensor] = []
         self.allocated = 0
 
-    def publish(
-        self, x: Iterate, step: int, *, old: Snapshot | None, finished: bool = False
-    ) -> Snapshot:
-        """Write x into a free buffer; the publisher's old snapshot goes when nobody reads it."""
-        if old is not None:
-            self.release(old)
+    def take(self, x: Iterate, header: SnapshotHeader) -> Snapshot:
+        """Write x into a free buffer."""
         if not self._free:
             self.allocated += 1
             self._free.append(torch.zeros_like(self._like))
-        snapshot = Snapshot(self._free.pop(), step, finished=finished)
+        snapshot = Snapshot(self._free.pop(), header)
         x.write_to_(snapshot.vector)
         return snapshot
 
@@ -117,3 +119,30 @@ class Snapshots:
         snapshot.readers -= 1
         if not snapshot.readers:
             self._free.append(snapshot.vector)
+
+
+class VirtualPublisher:
+    """One worker's newest snapshot.
+
+    Attributes:
+        newest: None before it has a model and after it is gone.
+
+    """
+
+    def __init__(self, snapshots: Snapshots, lap: Lap) -> None:
+        self._snapshots = snapshots
+        self._lap = lap
+        self.newest: Snapshot | None = None
+
+    def publish(self, x: Iterate, header: SnapshotHeader) -> bool:
+        """Make x the newest; the one before goes when nobody reads it."""
+        with self._lap:
+            self.withdraw()
+            self.newest = self._snapshots.take(x, header)
+        return True
+
+    def withdraw(self) -> None:
+        """Publish nothing any more; a transfer under way goes on."""
+        if self.newest is not None:
+            self._snapshots.release(self.newest)
+            self.newest = None

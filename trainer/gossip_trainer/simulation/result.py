@@ -3,10 +3,12 @@
 import json
 from dataclasses import asdict, dataclass, field
 
+from gossip_trainer.simulation.stationarity import Stationary
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluation:
-    """The average of the live workers' models at one moment.
+    """The job's model at one moment: the live workers' average or, with servers, the centre.
 
     Attributes:
         seconds: virtual, since training began.
@@ -15,8 +17,8 @@ class Evaluation:
         job_steps: of all workers by then.
         received_bytes: model bytes that all workers together have received by then.
         averaged: how many models are in the average.
-        loss: of the average, on held-out data; None if it is not finite.
-        accuracy: of the average, on held-out data.
+        loss: of the model, on held-out data; None if it is not finite.
+        accuracy: of the model, on held-out data; None if there are no classes.
         consensus_distance: root of the models' mean squared distance from their average; None if it
             is not finite.
         mean_norm: Euclidean norm of the average; None if it is not finite.
@@ -31,7 +33,7 @@ class Evaluation:
     received_bytes: float
     averaged: int
     loss: float | None
-    accuracy: float
+    accuracy: float | None
     consensus_distance: float | None
     mean_norm: float | None
     final: bool
@@ -45,11 +47,13 @@ class WorkerTotals:
         member: which.
         gone: whether it crashed or left before the end.
         steps: its step number at the end; one that joined counts on from the model it copied.
-        exchanges: fetches that were mixed in.
-        lost: fetches that came to nothing.
-        skipped: fetches not begun because the one before was still under way.
-        mean_staleness: mean age in steps of the models mixed in; None if there were none.
+        exchanges: own fetches and messages that ended well.
+        heard: others' messages that were taken in.
+        lost: own fetches and messages that came to nothing.
+        skipped: exchanges not begun because the one before was still under way.
+        mean_staleness: mean age in steps of the peers' models; None if there were none.
         received_bytes: model bytes.
+        sent_bytes: model bytes of own messages.
 
     """
 
@@ -57,10 +61,12 @@ class WorkerTotals:
     gone: bool
     steps: int
     exchanges: int
+    heard: int
     lost: int
     skipped: int
     mean_staleness: float | None
     received_bytes: int
+    sent_bytes: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +101,7 @@ class Result:
         num_parameters: of the model, the gaps between its tensors included.
         evaluations: the time series; the last one is final.
         reached: the first evaluation that met the target; None if none did or there is none.
+        stationary: how the model wandered in the second half.
         workers: every process there was, in the order in which they began.
         cost: not part of what is compared.
 
@@ -108,6 +115,7 @@ class Result:
     num_parameters: int
     evaluations: tuple[Evaluation, ...]
     reached: Evaluation | None
+    stationary: Stationary
     workers: tuple[WorkerTotals, ...]
     cost: Cost = field(compare=False)
 

@@ -17,15 +17,21 @@ from gossip_trainer.errors import RunError
 from gossip_trainer.membership.peers import Peers
 from gossip_trainer.membership.roster import Endpoint
 from gossip_trainer.seeding import derive_seed
+from gossip_trainer.simulation.clock import Bell
+from gossip_trainer.simulation.collective import VirtualCollective
 from gossip_trainer.simulation.compute import step_seconds
 from gossip_trainer.simulation.conclusion import conclude
 from gossip_trainer.simulation.evaluator import VirtualEvaluator
 from gossip_trainer.simulation.exchange import VirtualExchange
 from gossip_trainer.simulation.faults import check_ranks, schedule_faults
-from gossip_trainer.simulation.replica import Snapshot
+from gossip_trainer.simulation.laps import TimedAlgorithm
+from gossip_trainer.simulation.letters import VirtualLetters
+from gossip_trainer.simulation.replica import Snapshot, VirtualPublisher
 from gossip_trainer.simulation.result import Result
+from gossip_trainer.simulation.standing import VirtualProgress
 from gossip_trainer.simulation.worker import VirtualWorker
 from gossip_trainer.simulation.world import Parts, build_world
+from gossip_trainer.training.observer import NoObserver
 from gossip_trainer.training.optimizers import build_optimizer
 
 WATCH_SECONDS = 0.2
@@ -59,10 +65,10 @@ def check(job: GossipTrainingJob) -> None:
             "spec.simulation is missing: say at least how long a worker computes for one step, for "
             "example with --set simulation.computeSeconds.mean=0.05"
         )
-    if simulation.faults and job.spec.strategy.all_reduce is not None:
+    if simulation.faults and job.spec.strategy.uses_collective:
         raise RunError(
-            "spec.simulation.faults: all-reduce needs all of its workers from start to end; take "
-            "the faults out or choose another strategy"
+            "spec.simulation.faults: where all workers meet, all are needed from start to end; "
+            "take the faults out or choose another strategy"
         )
     stragglers = tuple(straggler.worker for straggler in simulation.stragglers)
     check_ranks(simulation.faults, stragglers, job.spec.workers.replicas)
@@ -85,6 +91,7 @@ class Simulator:
         self.world = build_world(job, dataset)
         self.workers: list[VirtualWorker] = []
         self._members: dict[str, VirtualWorker] = {}
+        self._servers = {server.endpoint.name: server for server in self.world.servers}
         self._evaluator = VirtualEvaluator(self.world, job.spec)
         self._watched = 0.0
         for rank in range(job.spec.workers.replicas):
@@ -101,11 +108,22 @@ class Simulator:
             leave=lambda rank: self._of(rank).leave(),
             join=lambda rank: self._add(rank, joining=True),
         )
-        self._evaluate()
+        self._evaluate_now_and_then()
         clock.run_while(lambda: self._goes_on(watch))
-        self._evaluator.evaluate(self._newest(), final=True)
+        self._evaluate(final=True)
         seconds = time.perf_counter() - began
         return conclude(self._job, self.world, self.workers, self._evaluator, seconds)
+
+    def newest(self, member: str) -> Snapshot | None:
+        """Return a member's newest snapshot; None if it is gone."""
+        return self._members[member].parts.publisher.newest
+
+    def letters(self, member: str) -> VirtualLetters | None:
+        """Return a member's letter box; None if it is gone."""
+        if member in self._servers:
+            return self._servers[member].letters
+        worker = self._members[member]
+        return None if worker.gone else worker.parts.letters
 
     def _add(self, rank: int, *, joining: bool) -> None:
         incarnation = sum(worker.parts.endpoint.rank == rank for worker in self.workers)
@@ -116,22 +134,42 @@ class Simulator:
 
     def _parts(self, rank: int, incarnation: int) -> Parts:
         world, spec = self.world, self._job.spec
-        training = spec.training
+        training, layout = spec.training, world.shared.layout
         endpoint = Endpoint(Role.WORKER, rank, incarnation, host="", port=0)
-        replica = world.shared.replica()
+        replica, bell = world.shared.replica(), Bell(world.clock)
+        world.standing.watchers.append(bell.ring)
         peers = Peers(rank, incarnation, lambda: world.standing.roster)
         stream = random.Random(  # noqa: S311 - choosing peers needs a reproducible stream
             derive_seed(training.seed, "peers", rank, incarnation)
+        )
+        algorithm = build_algorithm(
+            spec,
+            Rank(rank),
+            peers.view,
+            stream,
+            size=layout.size,
+            num_parameters=layout.num_parameters,
         )
         return Parts(
             endpoint=endpoint,
             replica=replica,
             optimizer=build_optimizer(training.optimizer, [replica.model.parameter]),
-            algorithm=build_algorithm(spec.strategy, Rank(rank), peers.view, stream),
+            algorithm=TimedAlgorithm(algorithm, world.laps.mixing),
             peers=peers,
+            bell=bell,
+            publisher=VirtualPublisher(world.snapshots, world.laps.publishing),
             exchange=VirtualExchange(
-                endpoint.name, world.clock, world.network, world.snapshots, self._newest_of
+                endpoint.name,
+                world.clock,
+                world.network,
+                snapshots=world.snapshots,
+                directory=self,
+                on_news=bell.ring,
             ),
+            letters=VirtualLetters(bell.ring),
+            progress=VirtualProgress(world.standing),
+            collective=None if world.hall is None else VirtualCollective(world.hall, bell.ring),
+            observer=NoObserver(),
             batches=ShardSampler(
                 world.dataset.train_targets,
                 batch_size=training.batch_size,
@@ -146,17 +184,20 @@ class Simulator:
         """Return the newest process of a rank."""
         return next(w for w in reversed(self.workers) if w.parts.endpoint.rank == rank)
 
-    def _newest_of(self, member: str) -> Snapshot | None:
-        return self._members[member].boundary.newest
+    def _evaluate(self, *, final: bool = False) -> None:
+        newest = [worker.parts.publisher.newest for worker in self.workers]
+        boundaries = [worker.boundary for worker in self.workers if worker.boundary is not None]
+        self._evaluator.evaluate(
+            [snapshot for snapshot in newest if snapshot is not None],
+            fraction=self._fraction(),
+            received_bytes=sum(boundary.counters.received_bytes for boundary in boundaries),
+            final=final,
+        )
 
-    def _newest(self) -> list[Snapshot]:
-        snapshots = (worker.boundary.newest for worker in self.workers)
-        return [snapshot for snapshot in snapshots if snapshot is not None]
-
-    def _evaluate(self) -> None:
-        self._evaluator.evaluate(self._newest())
+    def _evaluate_now_and_then(self) -> None:
+        self._evaluate()
         every = self._job.spec.evaluation.every.total_seconds()
-        self.world.clock.after(every, self._evaluate)
+        self.world.clock.after(every, self._evaluate_now_and_then)
 
     def _goes_on(self, watch: Watch) -> bool:
         now = time.perf_counter()

@@ -3,11 +3,11 @@
 In a real job counts reach the others with the next exchange, so it overshoots a little more.
 """
 
-import time
-from dataclasses import dataclass, field, fields
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 from gossip_trainer.membership.roster import Endpoint, Roster
-from gossip_trainer.progress.ledger import StopReason
+from gossip_trainer.progress.ledger import Stop, StopReason
 
 
 @dataclass(slots=True)
@@ -17,59 +17,64 @@ class Standing:
     Attributes:
         samples: of all workers, those included that are gone.
         steps: the same in optimizer steps.
-        received_bytes: model bytes that all workers have received.
-        lost: fetches of all workers that came to nothing.
         stop: why the job ends; None while it goes on.
         roster: the members; another object whenever it changes.
+        watchers: called when the roster changes and when the job is to end.
 
     """
 
     samples: int = 0
     steps: int = 0
-    received_bytes: float = 0.0
-    lost: int = 0
-    stop: StopReason | None = None
+    stop: Stop | None = None
     roster: Roster = field(default_factory=Roster)
+    watchers: list[Callable[[], None]] = field(default_factory=list)
 
-    def end(self, reason: StopReason) -> None:
+    def end(self, reason: StopReason, by: str, at: float) -> None:
         """End the job; the first reason stays."""
-        self.stop = self.stop or reason
+        if self.stop is None:
+            self.stop = Stop(at, by, reason)
+            self._tell()
 
     def enter(self, endpoint: Endpoint) -> None:
         """Add a member."""
         self.roster = Roster((*self.roster.endpoints, endpoint))
+        self._tell()
 
     def leave(self, endpoint: Endpoint) -> None:
         """Remove a member."""
         self.roster = Roster(tuple(e for e in self.roster.endpoints if e != endpoint))
+        self._tell()
+
+    def _tell(self) -> None:
+        for watcher in list(self.watchers):
+            watcher()
 
 
-class Lap:
-    """Adds up the wall time spent inside of it; entered at every step, so it must cost little."""
+class VirtualProgress:
+    """One worker's knowledge: everything, at once."""
 
-    __slots__ = ("_began", "seconds")
+    began = 0.0
 
-    def __init__(self) -> None:
-        self.seconds = 0.0
-        self._began = 0.0
+    def __init__(self, standing: Standing) -> None:
+        self._standing = standing
+        self.own_samples = 0
 
-    def __enter__(self) -> None:
-        self._began = time.perf_counter()
+    @property
+    def samples(self) -> int:
+        """Samples of the whole job."""
+        return self._standing.samples
 
-    def __exit__(self, *_: object) -> None:
-        self.seconds += time.perf_counter() - self._began
+    @property
+    def stop(self) -> Stop | None:
+        """Set once the job is to end."""
+        return self._standing.stop
 
+    def count(self, samples: int) -> None:
+        """Count a step of so many samples."""
+        self.own_samples += samples
+        self._standing.samples += samples
+        self._standing.steps += 1
 
-@dataclass(frozen=True, slots=True)
-class Laps:
-    """Where the simulator's wall time goes; none of them inside another."""
-
-    gradient: Lap = field(default_factory=Lap)
-    optimizer: Lap = field(default_factory=Lap)
-    mixing: Lap = field(default_factory=Lap)
-    publishing: Lap = field(default_factory=Lap)
-    evaluation: Lap = field(default_factory=Lap)
-
-    def seconds(self) -> dict[str, float]:
-        """Return the time of each."""
-        return {lap.name: getattr(self, lap.name).seconds for lap in fields(self)}
+    def end(self, reason: StopReason, by: str, at: float) -> None:
+        """End the job."""
+        self._standing.end(reason, by, at)

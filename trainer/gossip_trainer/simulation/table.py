@@ -13,13 +13,14 @@ if TYPE_CHECKING:
 
     from gossip_trainer.simulation.result import Result
 
+QUALITY = "accuracy"  # loss, where there are no classes
 COLUMNS = (
     "workers",
     "seed",
     "virtual\nseconds",
     "steps per\nworker",
     "samples",
-    "accuracy",
+    QUALITY,
     "consensus\ndistance",
     "bytes per\nworker",
     "seconds\nto target",
@@ -28,7 +29,7 @@ COLUMNS = (
 
 
 def results_table(results: Sequence[Result]) -> Table:
-    """Return one row per simulation; accuracy and distance are those of the final average."""
+    """Return one row per simulation; accuracy or loss, and distance, are the final model's."""
     first = results[0]
     table = Table(
         box=None,
@@ -38,7 +39,8 @@ def results_table(results: Sequence[Result]) -> Table:
         title=f"{first.job}: {first.strategy}, in virtual time",
         title_justify="left",
     )
-    for name in COLUMNS:
+    for column in COLUMNS:
+        name = "loss" if column == QUALITY and first.final.accuracy is None else column
         table.add_column(name, justify="right", vertical="bottom", no_wrap=True)
     for result in results:
         table.add_row(*_row(result))
@@ -53,7 +55,7 @@ def _row(result: Result) -> tuple[str, ...]:
         number(final.seconds),
         f"{result.steps_per_worker:,.1f}",
         f"{final.job_samples:,}",
-        share(final.accuracy),
+        number(final.loss) if final.accuracy is None else share(final.accuracy),
         number(final.consensus_distance),
         size(result.bytes_per_worker),
         NOTHING if reached is None else number(reached.seconds),

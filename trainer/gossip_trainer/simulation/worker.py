@@ -4,12 +4,15 @@ The gradient is computed when its compute time is over: x does not change meanwh
 """
 
 from gossip_trainer.algorithms.effects import Fetch, Rank
+from gossip_trainer.algorithms.iterate import Iterate
 from gossip_trainer.errors import MembershipError
 from gossip_trainer.membership.roster import Endpoint
-from gossip_trainer.simulation.boundary import VirtualBoundary
-from gossip_trainer.simulation.clock import Life, Process
+from gossip_trainer.simulation.clock import Life, Process, drive
 from gossip_trainer.simulation.world import Parts, World
-from gossip_trainer.training.exchange import Arrived
+from gossip_trainer.training.boundary import StepBoundary
+from gossip_trainer.training.exchange import Arrived, Dispatch
+from gossip_trainer.training.links import Links
+from gossip_trainer.transport.wire import SnapshotHeader
 
 
 class VirtualWorker:
@@ -17,7 +20,8 @@ class VirtualWorker:
 
     Attributes:
         parts: what it is made of.
-        boundary: its step boundary.
+        boundary: its step boundary; None until it has a model.
+        done: whether it will never train again.
         gone: whether it crashed or left.
 
     """
@@ -25,19 +29,21 @@ class VirtualWorker:
     def __init__(self, world: World, parts: Parts) -> None:
         self._world = world
         self.parts = parts
-        self.boundary = VirtualBoundary(world, parts)
+        self.boundary: StepBoundary | None = None
+        self.done = False
         self.gone = False
+        self._leaving = False
         self._process: Process | None = None
 
     @property
-    def done(self) -> bool:
-        """Whether it will never train again."""
-        return self.boundary.finished
+    def steps(self) -> int:
+        """Its step number so far."""
+        return 0 if self.boundary is None else self.boundary.counters.steps
 
     def start(self, *, joining: bool = False) -> None:
         """Begin to train; one that joins copies a peer's model first."""
         if not joining:
-            self._enter()
+            self._enter(first_step=0)
         self._process = Process(self._world.clock, self._join() if joining else self._train())
         self._process.start()
 
@@ -45,65 +51,97 @@ class VirtualWorker:
         """Be gone at once: the step and the transfers under way are lost."""
         assert self._process is not None
         self._process.kill()
+        self.done = True
         self._withdraw()
         self._world.network.drop(self.parts.endpoint.name)
+        self.parts.letters.die()
 
     def leave(self) -> None:
         """End after the step under way, at once if there is none."""
-        self.boundary.leaving = True
-        if self.boundary.finished:
+        self._leaving = True
+        if self.boundary is not None:
+            self.boundary.leave()
+        if self.done:
             self._withdraw()
 
-    def _enter(self) -> None:
-        self.boundary.publish()
-        self._world.standing.enter(self.parts.endpoint)
+    def _enter(self, first_step: int) -> None:
+        world, parts = self._world, self.parts
+        links = Links(
+            snapshots=parts.publisher,
+            peers=parts.peers,
+            exchange=parts.exchange,
+            letters=parts.letters,
+            progress=parts.progress,
+            collective=parts.collective,
+        )
+        self.boundary = StepBoundary(
+            parts.endpoint.name,
+            algorithm=parts.algorithm,
+            model=parts.replica.model,
+            optimizer=parts.optimizer,
+            links=links,
+            limits=world.limits,
+            observer=parts.observer,
+            first_step=first_step,
+            clock=lambda: world.clock.now,
+            wall_clock=lambda: world.clock.now,
+        )
+        parts.publisher.publish(
+            Iterate(parts.replica.model.vector), SnapshotHeader(step=first_step, samples=0)
+        )
+        world.standing.enter(parts.endpoint)
 
     def _withdraw(self) -> None:
         self.gone = True
         self.parts.exchange.close()
+        self.parts.letters.close()
         self._world.standing.leave(self.parts.endpoint)
-        self.boundary.withdraw()
+        self.parts.publisher.withdraw()
 
     def _train(self) -> Life:
         """Train until the boundary says that it is enough."""
         world, parts, boundary = self._world, self.parts, self.boundary
+        assert boundary is not None
         group = parts.optimizer.param_groups[0]
         # At the first moment of the job everybody is a member by now.
         parts.peers.refresh(world.clock.now)
         parts.algorithm.on_view(parts.peers.view)
-        while not boundary.finished:
+        going = True
+        while going:
             yield parts.step_seconds()
+            boundary.begin_step()
             with world.laps.gradient:
                 batch = world.dataset.train_batch(next(parts.batches))
-                loss = world.shared.compute_gradient(parts.replica, batch)
-            yield from boundary.gradient_ready(len(batch.targets))
+                loss = world.shared.compute_gradient(parts.replica, batch, world.dataset.loss)
+            yield from drive(boundary.gradient_ready(len(batch.targets)), parts.bell)
             group["lr"] = world.rate(boundary.epoch)
-            with world.laps.optimizer:
-                parts.optimizer.step()
-            yield from boundary.step_done(loss)
-        if boundary.leaving:
+            if boundary.steps_locally:
+                with world.laps.optimizer:
+                    parts.optimizer.step()
+            going = yield from drive(boundary.step_done(loss), parts.bell)
+        yield from drive(boundary.finish(), parts.bell)
+        self.done = True
+        if self._leaving:
             self._withdraw()
-        else:
-            boundary.publish()
 
     def _join(self) -> Life:
         """Copy the model of the first peer that gives it, become a member and train."""
-        world, parts, boundary = self._world, self.parts, self.boundary
-        while not boundary.finished:
-            if world.standing.stop is not None or boundary.leaving:
-                boundary.finished = True
-                return
+        world, parts = self._world, self.parts
+        while world.standing.stop is None and not self._leaving:
             parts.peers.refresh(world.clock.now)
             peer = self._first_peer()
-            yield parts.exchange.begin(Fetch(Rank(peer.rank)), peer)
-            outcome = parts.exchange.collect()
-            if isinstance(outcome, Arrived):
+            fetch = Fetch(Rank(peer.rank))
+            parts.exchange.begin([Dispatch(fetch, 0, 0, peer)])
+            while (outcome := parts.exchange.collect()) is None:
+                yield parts.bell.wait(float("inf"))
+            if isinstance(outcome, Arrived) and outcome.message is not None:
                 parts.replica.model.load_(outcome.message.vector)
-                boundary.counters.steps = outcome.message.step
-                parts.exchange.release()
-                self._enter()
+                step = outcome.message.step
+                parts.exchange.collect()  # lets go of the snapshot
+                self._enter(first_step=step)
                 yield from self._train()
                 return
+        self.done = True
 
     def _first_peer(self) -> Endpoint:
         others = [rank for rank in self.parts.peers.view.ranks if rank != self.parts.endpoint.rank]

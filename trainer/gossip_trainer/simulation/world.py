@@ -8,35 +8,50 @@ from torch.optim import Optimizer
 
 from gossip_api.job import GossipTrainingJob
 from gossip_trainer.algorithms.base import Algorithm
+from gossip_trainer.algorithms.effects import Shard
 from gossip_trainer.data.dataset import Dataset
 from gossip_trainer.membership.peers import Peers
 from gossip_trainer.membership.roster import Endpoint
 from gossip_trainer.models.registry import build_model
 from gossip_trainer.progress.budget import BudgetMeter
-from gossip_trainer.simulation.clock import Clock
-from gossip_trainer.simulation.collective import VirtualCollective
+from gossip_trainer.simulation.clock import Bell, Clock
+from gossip_trainer.simulation.collective import Hall, VirtualCollective
 from gossip_trainer.simulation.compute import StepSeconds
 from gossip_trainer.simulation.exchange import VirtualExchange
+from gossip_trainer.simulation.laps import Laps
+from gossip_trainer.simulation.letters import VirtualLetters
 from gossip_trainer.simulation.network import Network
-from gossip_trainer.simulation.replica import Replica, SharedModule, Snapshots
-from gossip_trainer.simulation.standing import Laps, Standing
+from gossip_trainer.simulation.replica import Replica, SharedModule, Snapshots, VirtualPublisher
+from gossip_trainer.simulation.server import VirtualServer
+from gossip_trainer.simulation.standing import Standing, VirtualProgress
+from gossip_trainer.training.ending import Limits
 from gossip_trainer.training.loop import rate_of
+from gossip_trainer.training.observer import Observer
 
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """What all workers share; `collective` only where the strategy needs one."""
+    """What all workers share.
+
+    `hall` only where all workers meet, `servers` only where the strategy has some.
+    """
 
     clock: Clock
     network: Network
     shared: SharedModule
     snapshots: Snapshots
     dataset: Dataset
-    meter: BudgetMeter
+    limits: Limits
     rate: Callable[[float], float]  # from the job-wide epoch to the learning rate
     standing: Standing
     laps: Laps
-    collective: VirtualCollective | None = None
+    hall: Hall | None
+    servers: tuple[VirtualServer, ...]
+
+    @property
+    def meter(self) -> BudgetMeter:
+        """The job's budget."""
+        return self.limits.meter
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +63,13 @@ class Parts:
     optimizer: Optimizer
     algorithm: Algorithm
     peers: Peers
+    bell: Bell
+    publisher: VirtualPublisher
     exchange: VirtualExchange
+    letters: VirtualLetters
+    progress: VirtualProgress
+    collective: VirtualCollective | None
+    observer: Observer
     batches: Iterator[Tensor]
     step_seconds: StepSeconds
 
@@ -69,19 +90,38 @@ def build_world(job: GossipTrainingJob, dataset: Dataset) -> World:
         epoch_samples=dataset.num_examples,
         steps_samples=training.batch_size * spec.workers.replicas,
     )
-    clock, shared = Clock(), SharedModule(module)
+    clock, shared, standing, laps = Clock(), SharedModule(module), Standing(), Laps()
+    rate = rate_of(training, meter.total_epochs)
     link = simulation.link
-    network = Network(clock, bandwidth=link.bytes_per_second, latency=link.latency_seconds)
-    meets = spec.strategy.all_reduce is not None
+    network = Network(
+        clock,
+        bandwidth=link.bytes_per_second,
+        latency=link.latency_seconds,
+        duplex=link.duplex,
+    )
+    servers = tuple(
+        VirtualServer(
+            spec,
+            Shard(index),
+            shared=shared,
+            standing=standing,
+            learning_rate=lambda: rate(meter.epoch(standing.samples)),
+            lap=laps.mixing,
+        )
+        for index in range(spec.num_shards)
+    )
+    for server in servers:
+        standing.enter(server.endpoint)
     return World(
         clock=clock,
         network=network,
         shared=shared,
         snapshots=Snapshots(shared),
         dataset=dataset,
-        meter=meter,
-        rate=rate_of(training, meter.total_epochs),
-        standing=Standing(),
-        laps=Laps(),
-        collective=VirtualCollective(clock, network, spec.workers.replicas) if meets else None,
+        limits=Limits(meter, spec.run_policy.active_deadline),
+        rate=rate,
+        standing=standing,
+        laps=laps,
+        hall=Hall(clock, network, spec.workers.replicas) if spec.strategy.uses_collective else None,
+        servers=servers,
     )

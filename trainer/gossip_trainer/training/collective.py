@@ -29,20 +29,44 @@ class Agreement:
 
 
 class Collective(Protocol):
-    """Averages one vector at a time over all workers of the job."""
+    """Averages one vector at a time over all workers of the job.
+
+    Attributes:
+        size: how many workers meet.
+
+    """
+
+    size: int
 
     def begin(self, vector: Tensor, *, samples: int, stop: bool) -> None:
         """Begin to replace `vector` by its mean, with the own samples and wish to stop."""
         ...
 
-    def wait(self) -> Agreement:
-        """Wait until the vector holds the mean.
+    def is_ready(self) -> bool:
+        """Tell whether `finish` may be called; it may be then what waits."""
+        ...
+
+    def finish(self) -> Agreement:
+        """Return when the vector holds the mean.
 
         Raises:
             CollectiveError: a member was lost or the deadline passed.
 
         """
         ...
+
+    def received_bytes(self, num_bytes: int) -> int:
+        """Return how many bytes a mean over a vector of `num_bytes` brings every worker."""
+        ...
+
+
+def ring_bytes(num_bytes: float, workers: int) -> float:
+    """Return what every worker sends, and receives, in one all-reduce over a ring.
+
+    Reference: Patarasuk and Yuan, "Bandwidth optimal all-reduce algorithms for clusters of
+    workstations", 2009.
+    """
+    return 2 * (workers - 1) / workers * num_bytes
 
 
 class TorchCollective:
@@ -66,7 +90,7 @@ class TorchCollective:
         backend: str,
         timeout: timedelta,
     ) -> None:
-        self._size = len(ranks)
+        self.size = len(ranks)
         self._control = torch.zeros(2, dtype=torch.int64)
         self._vector: Tensor | None = None
         self._works: list[dist.Work] = []
@@ -85,7 +109,11 @@ class TorchCollective:
         works = (dist.all_reduce(t, async_op=True) for t in (vector, self._control))
         self._works = [work for work in works if work is not None]
 
-    def wait(self) -> Agreement:
+    def is_ready(self) -> bool:
+        """Tell that `finish` may be called: it waits in the library."""
+        return True
+
+    def finish(self) -> Agreement:
         """Finish both."""
         assert self._vector is not None
         try:
@@ -93,11 +121,15 @@ class TorchCollective:
                 work.wait()
         except RuntimeError as error:
             raise CollectiveError(
-                f"an all-reduce over {self._size} workers failed: a worker was lost or is "
+                f"an all-reduce over {self.size} workers failed: a worker was lost or is "
                 f"stopped; all-reduce needs all of them ({_first_sentence(error)})"
             ) from error
-        self._vector.div_(self._size)
+        self._vector.div_(self.size)
         return Agreement(int(self._control[0]), bool(self._control[1]))
+
+    def received_bytes(self, num_bytes: int) -> int:
+        """Return what a ring brings every worker."""
+        return round(ring_bytes(num_bytes, self.size))
 
     def close(self) -> None:
         """Leave the group."""

@@ -3,13 +3,13 @@
 from collections.abc import Callable, Iterator
 
 from torch import Tensor
-from torch.nn.functional import cross_entropy
 from torch.optim import Optimizer
 
 from gossip_api.training import Training
 from gossip_trainer.data.dataset import Dataset
 from gossip_trainer.replica.flat import FlatModel
 from gossip_trainer.training.boundary import StepBoundary
+from gossip_trainer.training.news import drive
 from gossip_trainer.training.schedules import learning_rate
 
 
@@ -21,6 +21,7 @@ def train(
     boundary: StepBoundary,
     *,
     rate: Callable[[float], float],
+    wait: Callable[[float], None],
 ) -> None:
     """Train until the boundary says that it is enough.
 
@@ -29,22 +30,25 @@ def train(
         optimizer: holds the model's flat parameter.
         dataset: gives the examples of an index batch.
         batches: an endless stream of index batches, each int64 of shape (batch_size,).
-        boundary: told when a gradient is ready and when a step is done.
+        boundary: told when a step begins, when its gradient is ready and when it is done.
         rate: from the job-wide epoch to the learning rate.
+        wait: waits for news of the others, at most so many seconds.
 
     """
     module, group = model.module, optimizer.param_groups[0]
     module.train()
     for indices in batches:
         inputs, targets = dataset.train_batch(indices)
+        boundary.begin_step()
         model.gradient.zero_()
-        loss = cross_entropy(module(inputs), targets)
+        loss = dataset.loss(module(inputs), targets)
         loss.backward()  # type: ignore[no-untyped-call]
-        boundary.gradient_ready(samples=len(targets))
+        drive(boundary.gradient_ready(samples=len(targets)), wait)
         # Set here and not before: until now the step before's rate tells where x lies.
         group["lr"] = rate(boundary.epoch)
-        optimizer.step()
-        if not boundary.step_done(loss.item()):
+        if boundary.steps_locally:
+            optimizer.step()
+        if not drive(boundary.step_done(loss.item()), wait):
             return
 
 

@@ -52,7 +52,7 @@ class EventObserver:
         """Report now; means are over the time since the last report."""
         now, counters, last = self._clock(), boundary.counters, self._last
         steps = counters.steps - last.steps
-        mixed = counters.exchanges - last.exchanges
+        mixed = counters.num_stale - last.num_stale
         stale = counters.staleness_sum - last.staleness_sum
         sound = steps > 0 and counters.nonfinite == last.nonfinite
         loss = (counters.loss_sum - last.loss_sum) / steps if sound else None
@@ -68,11 +68,12 @@ class EventObserver:
                 samples_per_second=(samples - self._last_samples)
                 / max(now - self._last_time, 1e-9),
                 exchanges=counters.exchanges,
+                heard=counters.heard,
                 lost=counters.lost,
                 skipped=counters.skipped,
                 staleness=stale / mixed if mixed else None,
                 received_bytes=counters.received_bytes,
-                sent_bytes=self._server.sent_bytes,
+                sent_bytes=self._server.sent_bytes + counters.sent_bytes,
                 unpublished=counters.unpublished,
                 peers=len(boundary.view.members) - 1,
             )

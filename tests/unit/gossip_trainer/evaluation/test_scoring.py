@@ -3,7 +3,9 @@ import torch
 from torch import nn
 
 from gossip_trainer.data.dataset import Batch, InMemoryDataset
-from gossip_trainer.evaluation.scoring import BATCH_SIZE, score
+from gossip_trainer.data.sources import quadratic
+from gossip_trainer.evaluation.scoring import BATCH_SIZE, Score, score
+from gossip_trainer.models.quadratic import quadratic as build_quadratic
 
 
 @pytest.fixture
@@ -21,6 +23,12 @@ def test_loss_and_accuracy_are_means_over_examples_not_over_batches(dataset):
     expected = nn.functional.cross_entropy(inputs, targets)
     assert found.accuracy == 0.75
     assert found.loss == pytest.approx(float(expected), rel=1e-6)
+
+
+def test_where_there_are_no_classes_there_is_no_accuracy():
+    data = quadratic.load({"dimension": 4, "examples": 10}, seed=1)
+    model = build_quadratic(input_shape=(4,), num_classes=1, curvature=0.5, start=2.0)
+    assert score(model, data) == Score(loss=0.25 * 4 * 4, accuracy=None)
 
 
 def test_a_test_changes_no_parameter_no_statistic_and_no_gradient(dataset):

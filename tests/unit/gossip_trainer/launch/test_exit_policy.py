@@ -8,6 +8,7 @@ from gossip_trainer.launch.exit_policy import MAX_REPLACEMENTS, Response, Situat
 KILLED = -9
 WORKER = Member(Role.WORKER, 2, 0)
 EVALUATOR = Member(Role.EVALUATOR, 0, 0)
+SERVER = Member(Role.SERVER, 1, 0)
 
 
 def situation(**changes):
@@ -50,7 +51,7 @@ def test_a_worker_that_ends_well_changes_nothing():
     assert respond(WORKER, 0, situation(replace_lost=True)) is Response.GO_ON
 
 
-@pytest.mark.parametrize("member", [WORKER, EVALUATOR])
+@pytest.mark.parametrize("member", [WORKER, SERVER, EVALUATOR])
 def test_a_fault_of_the_job_itself_fails_the_run_at_once(member):
     assert respond(member, 64, situation(replace_lost=True)) is Response.FAIL
 
@@ -65,3 +66,19 @@ def test_a_lost_evaluator_is_replaced_even_at_the_end():
 
 def test_without_workers_a_lost_evaluator_has_nothing_left_to_read():
     assert respond(EVALUATOR, KILLED, situation(workers_left=0)) is Response.FAIL
+
+
+def test_a_lost_server_is_replaced_while_there_are_workers_it_can_begin_anew_from():
+    assert respond(SERVER, KILLED, situation()) is Response.REPLACE
+    assert respond(SERVER, KILLED, situation(ending=True)) is Response.REPLACE
+    assert respond(SERVER, KILLED, situation(workers_left=0)) is Response.FAIL
+
+
+def test_a_server_is_not_replaced_for_ever():
+    worn_out = Member(Role.SERVER, 1, MAX_REPLACEMENTS)
+    assert respond(worn_out, KILLED, situation()) is Response.FAIL
+
+
+def test_a_server_that_ends_well_or_after_the_result_changes_nothing():
+    assert respond(SERVER, 0, situation()) is Response.GO_ON
+    assert respond(SERVER, KILLED, situation(concluded=True)) is Response.GO_ON

@@ -1,4 +1,5 @@
 from gossip_api.names import Role
+from gossip_trainer.algorithms.effects import Rank, Shard
 from gossip_trainer.membership.roster import Endpoint, Roster
 
 
@@ -19,3 +20,13 @@ def test_workers_are_listed_by_rank_and_nobody_else_is():
 def test_of_two_of_one_rank_the_highest_incarnation_counts_in_whatever_order():
     old, new = endpoint(1, 0), endpoint(1, 1)
     assert Roster((old, new)).workers() == Roster((new, old)).workers() == {1: new}
+
+
+def test_servers_are_listed_by_shard_and_a_party_is_found_where_it_is():
+    old, new = endpoint(1, 0, Role.SERVER), endpoint(1, 1, Role.SERVER)
+    roster = Roster((new, endpoint(1), old, endpoint(0, role=Role.SERVER)))
+    assert list(roster.servers()) == [0, 1]
+    assert roster.find(Shard(1)) == new
+    assert roster.find(Rank(1)) == endpoint(1)
+    assert roster.find(Rank(0)) is None
+    assert roster.find(Shard(2)) is None

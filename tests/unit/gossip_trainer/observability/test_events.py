@@ -6,6 +6,7 @@ import pytest
 
 from gossip_trainer.observability.events import (
     Began,
+    Called,
     Evaluation,
     EventLog,
     EventTail,
@@ -66,6 +67,7 @@ RECORDS = [
     Left(member="worker-1-0", exit_code=-9, reason="was killed by SIGKILL"),
     Replaced(member="worker-1-1", instead_of="worker-1-0"),
     Failed(reason="nicht genügend Platz", user_error=True),
+    Called(call="published", step=7, learning_rate=0.1 + 0.2, digest="00ff", finished=True),
 ]
 
 

@@ -90,13 +90,14 @@ def records(tmp_path):
 def make(time, client, progress, tmp_path):
     log = EventLog(tmp_path / "events.jsonl", "evaluator-0-0")
 
-    def make(ranks=(1, 3), *, target=None, every=1.0):
+    def make(ranks=(1, 3), *, shards=(), num_shards=0, target=None, every=1.0):
         examples = Batch(torch.eye(4), torch.tensor([0, 1, 2, 3]))
         dataset = InMemoryDataset(examples, examples, num_classes=4)
         spec = SimpleNamespace(
             evaluation=SimpleNamespace(every=timedelta(seconds=every), sample=8, workers=1),
             training=SimpleNamespace(seed=1, target=target),
             strategy=SimpleNamespace(type="Gossip"),
+            num_shards=num_shards,
         )
         task = SimpleNamespace(
             job=SimpleNamespace(spec=spec, metadata=SimpleNamespace(name="mnist")),
@@ -105,7 +106,9 @@ def make(time, client, progress, tmp_path):
             model=FlatModel(nn.Linear(4, 4)),
             meter=BudgetMeter(None, epoch_samples=100, steps_samples=1),
         )
-        roster = Roster(tuple(Endpoint(Role.WORKER, r, 0, "10.0.0.1", r) for r in ranks))
+        workers = [Endpoint(Role.WORKER, r, 0, "10.0.0.1", r) for r in ranks]
+        servers = [Endpoint(Role.SERVER, s, 0, "10.0.0.1", 100 + s) for s in shards]
+        roster = Roster((*workers, *servers))
         network = SimpleNamespace(roster=lambda: roster, client=client, progress=progress)
         environment = SimpleNamespace(output=tmp_path, incarnation=0)
         return Evaluator(environment, task, network, log)
@@ -166,7 +169,7 @@ def test_the_result_is_the_average_of_all_final_models_saved_and_then_released(
 
 def test_without_any_final_model_there_is_no_result(make, client):
     client.lost = {1, 3}
-    with pytest.raises(RunError, match="no worker's final model"):
+    with pytest.raises(RunError, match="no final model could be read"):
         make().conclude()
 
 
@@ -191,3 +194,35 @@ def test_an_evaluation_before_any_worker_began_can_be_read_from_the_log(make, re
     evaluator._network.progress = JobProgress(time.monotonic)
     evaluator._evaluate()
     assert all(isinstance(record, Evaluation) for record in records())
+
+
+def test_where_there_are_servers_their_centre_is_the_result(make, client, records, tmp_path):
+    client.finished = {1, 3}
+    make(shards=(0,), num_shards=1).conclude()
+    saved = load_file(tmp_path / "model.safetensors")
+    assert torch.equal(saved["bias"], torch.full((4,), 100.0))
+    (evaluation,) = [record for record in records() if isinstance(record, Evaluation)]
+    assert evaluation.averaged == 2  # the workers' distance is told all the same
+
+
+def test_while_workers_train_a_missing_server_costs_one_evaluation(make, client, records):
+    client.lost = {101}
+    make(shards=(0, 1), num_shards=2)._evaluate()
+    assert not [record for record in records() if isinstance(record, Evaluation)]
+
+
+def test_the_final_centre_is_waited_for_while_a_server_is_being_replaced(
+    make, client, records, time
+):
+    client.finished, client.lost = {1, 3}, {101}
+    evaluator = make(shards=(0, 1), num_shards=2)
+    time.at_sleep = lambda: client.lost.discard(101) if time.now > 110 else None
+    evaluator.conclude()
+    (evaluation,) = [record for record in records() if isinstance(record, Evaluation)]
+    assert evaluation.final
+
+
+def test_without_the_final_centre_there_is_no_result(make, client):
+    client.finished, client.lost = {1, 3}, {101}
+    with pytest.raises(RunError, match="no final model could be read"):
+        make(shards=(0, 1), num_shards=2).conclude()

@@ -3,6 +3,7 @@ import signal
 import pytest
 import torch
 
+from gossip_api.names import Role
 from gossip_trainer.observability.events import EventTail, Failed
 from gossip_trainer.process import main as module
 from gossip_trainer.process.main import EXIT_FAILED, EXIT_USER_ERROR, main
@@ -58,7 +59,7 @@ def failing(monkeypatch):
 
         monkeypatch.setattr(module, "load_job", lambda path: None)
         monkeypatch.setattr(module, "build_task", lambda job, environment: None)
-        monkeypatch.setattr(module, "run_worker", run)
+        monkeypatch.setitem(module.RUNS, Role.WORKER, run)
 
     return failing
 

@@ -5,7 +5,7 @@ import pytest
 from gossip_api.names import Role
 from gossip_trainer.errors import MembershipError
 from gossip_trainer.membership.roster import Endpoint, Roster
-from gossip_trainer.process.network import open_roster, wait_for_workers
+from gossip_trainer.process.network import open_roster, wait_for
 
 
 def workers(*ranks):
@@ -25,10 +25,10 @@ def test_a_directory_is_watched(tmp_path):
 
 def test_as_soon_as_enough_workers_are_up_all_that_are_up_are_returned():
     rosters = iter([workers(), workers(0), workers(0, 1, 2)])
-    found = wait_for_workers(lambda: next(rosters), 2, timedelta(seconds=10))
+    found = wait_for("workers", lambda: next(rosters).workers(), 2, timedelta(seconds=10))
     assert list(found) == [0, 1, 2]
 
 
 def test_too_few_workers_in_time_are_an_error_that_says_how_many():
     with pytest.raises(MembershipError, match="1 of 2 workers were up after"):
-        wait_for_workers(lambda: workers(0), 2, timedelta(seconds=0.01))
+        wait_for("workers", lambda: workers(0).workers(), 2, timedelta(seconds=0.01))

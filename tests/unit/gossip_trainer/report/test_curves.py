@@ -66,6 +66,13 @@ def test_there_is_loss_and_accuracy_over_time_and_over_samples_and_the_consensus
     ]
 
 
+def test_where_there_are_no_classes_there_is_no_accuracy(drawn, began, evaluation):
+    figure = drawn(fold([began(), evaluation(accuracy=None, workers=())]))
+
+    assert [axes.get_title("left")[:9] for axes in figure.axes] == ["loss", "loss", "consensus"]
+    assert labelled(figure.axes[0], "averaged model") == [[0.4]]
+
+
 def test_the_average_and_every_workers_own_model_are_drawn(drawn, records):
     accuracy = drawn(fold(records)).axes[1]
 

@@ -86,6 +86,17 @@ def test_the_best_accuracy_is_the_first_of_equals(two_workers, job):
     assert (best.accuracy, best.seconds, best.job_samples) == (0.96, 5.0, 5000)
 
 
+def test_where_there_are_no_classes_the_best_has_the_lowest_loss(began, evaluation, job):
+    losses = [None, 0.5, 0.25, 0.25, 0.75]
+    told = [evaluation(seconds=t, loss=loss, accuracy=None) for t, loss in enumerate(losses)]
+    target = {"metric": "accuracy", "value": 0.01}
+
+    summary = summarize(fold([began(), *told]), job(target=target), state="succeeded")
+
+    assert (summary.best.loss, summary.best.accuracy, summary.best.seconds) == (0.25, None, 2.0)
+    assert summary.target.reached is None
+
+
 @pytest.mark.parametrize(
     ("target", "seconds"),
     [

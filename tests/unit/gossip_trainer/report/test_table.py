@@ -2,7 +2,7 @@ import io
 
 from rich.console import Console
 
-from gossip_trainer.observability.events import Replaced
+from gossip_trainer.observability.events import Replaced, WorkerModel
 from gossip_trainer.report.history import fold
 from gossip_trainer.report.summarize import summarize
 from gossip_trainer.report.table import final_table
@@ -37,6 +37,20 @@ def test_it_tells_what_was_trained_how_well_and_where_the_files_are(
         "target accuracy 0.9 reached at 1.0 s, 6,400 samples",
         "files runs/digits: a, b",
     ]
+
+
+def test_where_there_are_no_classes_it_tells_losses(began, progress, evaluation, job):
+    workers = tuple(
+        WorkerModel(member=f"worker-{rank}-0", step=9, loss=loss, accuracy=None)
+        for rank, loss in enumerate((0.5, 0.25))
+    )
+    history = fold([began(), progress(at=2.0), evaluation(accuracy=None, workers=workers)])
+
+    lines = shown(summarize(history, job(), state="succeeded"))
+
+    assert "averaged model loss 0.4, consensus distance 0.25 (before the end)" in lines
+    assert "workers' own loss 0.25 to 0.5" in lines
+    assert "best loss 0.4 at 1.0 s" in lines
 
 
 def test_it_has_a_row_for_every_worker(began, progress, finished, job):

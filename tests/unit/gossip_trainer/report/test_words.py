@@ -44,6 +44,12 @@ def test_an_evaluation_is_one_line(evaluation):
     )
 
 
+def test_an_evaluation_without_classes_tells_the_loss_alone(evaluation):
+    assert evaluation_line(evaluation(accuracy=None)) == (
+        "evaluation: loss 0.4, consensus distance 0.25 (average of 2 models)"
+    )
+
+
 @pytest.mark.parametrize(
     ("seconds", "text"),
     [

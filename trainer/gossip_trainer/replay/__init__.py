@@ -1,0 +1,1 @@
+"""Doing a traced run again, to the bit."""

@@ -1,0 +1,109 @@
+"""When a worker has done enough: the budget, the stop record, and what all agree on.
+
+Workers that never meet end each from what it knows. Where all meet, they decide from what they
+agreed on there and from how far each has gone since, which is the same for all: nobody ends while
+the others wait for it.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+from gossip_trainer.progress.budget import BudgetMeter, Done
+from gossip_trainer.progress.ledger import StopReason
+from gossip_trainer.training.collective import Agreement
+from gossip_trainer.training.links import Progress
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """When a worker ends by itself."""
+
+    meter: BudgetMeter
+    active_deadline: timedelta | None = None
+
+
+class Ending:
+    """One worker's judgement.
+
+    Args:
+        name: the member's name, written into the stop record if this worker ends the job.
+        limits: when to end.
+        progress: how far the job is.
+        meeting_size: how many workers meet, 0 if they never do.
+        wall_clock: seconds since the epoch.
+
+    """
+
+    def __init__(
+        self,
+        name: str,
+        limits: Limits,
+        progress: Progress,
+        *,
+        meeting_size: int = 0,
+        wall_clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._name = name
+        self._limits = limits
+        self._progress = progress
+        self._meeting_size = meeting_size
+        self._wall_clock = wall_clock
+        self._agreed = Agreement(samples=0, stop=False)
+        self._leaving = False
+        self.samples_since_meeting = 0
+
+    @property
+    def job_samples(self) -> int:
+        """Samples of the whole job; where all meet, the same for all at the same step."""
+        if self._meeting_size:
+            return self._agreed.samples + self.samples_since_meeting * self._meeting_size
+        return self._progress.samples
+
+    @property
+    def epoch(self) -> float:
+        """Job-wide passes over the training set."""
+        return self._limits.meter.epoch(self.job_samples)
+
+    def leave(self) -> None:
+        """End after the step under way; safe to call from a signal handler."""
+        self._leaving = True
+
+    def agree(self, agreement: Agreement) -> None:
+        """Take in what a meeting came to; its samples are those since the meeting before."""
+        self._agreed = Agreement(self._agreed.samples + agreement.samples, agreement.stop)
+        self.samples_since_meeting = 0
+
+    def is_due(self, steps: int) -> bool:
+        """Tell after `steps` own steps whether the step just done was the last."""
+        if not self._meeting_size:
+            return self.is_wished(steps)
+        # Only what all know alike: clocks differ, so a budget of seconds is met by agreement.
+        if self._limits.meter.is_used_up(Done(self.job_samples, seconds=0.0, steps=steps)):
+            return self._use_up()
+        return self._agreed.stop
+
+    def is_wished(self, steps: int) -> bool:
+        """Tell whether this worker, from what it knows by itself, would end now."""
+        progress = self._progress
+        if self._leaving and self._meeting_size:
+            # A collective cannot go on without one of its members.
+            self._end(StopReason.INTERRUPTED)
+        if progress.stop is not None or self._leaving:
+            return True
+        done = Done(self.job_samples, self._wall_clock() - progress.began, steps)
+        deadline = self._limits.active_deadline
+        if deadline is not None and done.seconds >= deadline.total_seconds():
+            self._end(StopReason.DEADLINE)
+            return True
+        return self._limits.meter.is_used_up(done) and self._use_up()
+
+    def _use_up(self) -> bool:
+        # A budget of steps is each worker's own; every other one ends the job for all.
+        if self._limits.meter.budget.steps_per_worker is None:
+            self._end(StopReason.BUDGET)
+        return True
+
+    def _end(self, reason: StopReason) -> None:
+        self._progress.end(reason, self._name, self._wall_clock())
