@@ -21,6 +21,7 @@ SURFACE = {
         "--replace-lost": "Start a new worker for one that was lost.",
         "--threads": "Torch threads per worker; by default cores/workers.",
         "--no-shared-memory": "Exchange models over TCP only, as between machines.",
+        "--trace": "Log all that `gossip replay` needs; one thread per worker.",
         "--format": "What to print.",
         "--debug": "Print the traceback of an error.",
     },
@@ -31,6 +32,62 @@ SURFACE = {
         "--seeds": "How many seeds, from the job's upwards.",
         "--set": "Change a value of the job, such as training.batchSize=64; may be repeated.",
         "--out": "Directory to write results.json into.",
+        "--format": "What to print.",
+        "--debug": "Print the traceback of an error.",
+    },
+    "replay": {
+        "": "Do a traced run again in one process and compare every published model to the bit.",
+        "RUN": "Directory of a traced run.",
+        "--format": "What to print.",
+        "--debug": "Print the traceback of an error.",
+    },
+    "compare": {
+        "": "Find out which strategy reaches a target soonest at which number of workers.",
+        "JOB": "Job file (YAML).",
+        "--strategies": "Strategies to compare, such as all-reduce,pull-gossip:period=4,job.",
+        "--workers": "Numbers of workers, instead of the job's.",
+        "--learning-rates": (
+            "Learning rates to try instead of the job's; each strategy is judged at its best."
+        ),
+        "--seeds": "How many seeds, from the job's upwards.",
+        "--fixed-total-batch": (
+            "Divide the job's total batch among the workers instead of giving each its own."
+        ),
+        "--target": (
+            "What to reach, such as accuracy=0.9 or loss=0.3, instead of the job's target."
+        ),
+        "--set": "Change a value of the job, such as training.batchSize=64; may be repeated.",
+        "--out": "Directory for results and plots; what it holds already is not redone.",
+        "--real": "Train on this machine instead of simulating, run after run.",
+        "--processes": "Simulations at a time; by default one per core.",
+        "--format": "What to print.",
+        "--debug": "Print the traceback of an error.",
+    },
+    "topology": {
+        "": "Say how fast graphs of workers mix models and what they send.",
+        "--type": (
+            "Graph families: Complete, Ring, Torus, Hypercube, Exponential, OnePeerExponential, "
+            "RandomMatching."
+        ),
+        "--workers": "Numbers of workers.",
+        "--exchange": "What an exchange is.",
+        "--selection": "Which of its peers a worker takes; by default what a job takes.",
+        "--weight": "Mixing weight of Pull and Pairwise; by default what a job takes.",
+        "--model-bytes": "Size of a model, to tell what is sent in bytes.",
+        "--format": "What to print.",
+        "--debug": "Print the traceback of an error.",
+    },
+    "calibrate": {
+        "": "Measure on this machine what `gossip simulate` assumes, and print it for the job.",
+        "JOB": "Job file (YAML).",
+        "--steps": "How many steps to time.",
+        "--threads": "Torch threads of the worker; by default cores - 1.",
+        "--trace": "File to write the step times into, for computeSeconds.trace.",
+        "--peer": (
+            "Where another machine serves, to measure the link to it; by default this one's."
+        ),
+        "--serve": "Serve one that measures with --peer, until Ctrl-C.",
+        "--set": "Change a value of the job, such as training.batchSize=64; may be repeated.",
         "--format": "What to print.",
         "--debug": "Print the traceback of an error.",
     },
@@ -62,7 +119,7 @@ def test_commands_options_and_their_help_are_what_they_were():
     assert found == SURFACE
 
 
-@pytest.mark.parametrize("command", ["run", "validate"])
+@pytest.mark.parametrize("command", ["run", "compare", "validate"])
 def test_formats_are_text_and_json(command):
     result = CliRunner().invoke(
         app, [command, "job.yaml", "--format", "xml"], env={"COLUMNS": "99"}

@@ -80,6 +80,10 @@ def run_command(  # noqa: PLR0913 - one parameter per option of the command
             "--no-shared-memory", help="Exchange models over TCP only, as between machines."
         ),
     ] = False,
+    trace: Annotated[
+        bool,
+        typer.Option("--trace", help="Log all that `gossip replay` needs; one thread per worker."),
+    ] = False,
     output: Format = "text",
     debug: Debug = False,
 ) -> None:
@@ -97,6 +101,7 @@ def run_command(  # noqa: PLR0913 - one parameter per option of the command
             replace_lost=replace_lost,
             threads=threads,
             shared_memory=not no_shared_memory,
+            trace=trace,
             output=output,
         )
         return run(request)
@@ -140,6 +145,220 @@ def simulate_command(
             output=output,
         )
         return run_simulations(request)
+
+    raise typer.Exit(guarded(command, debug=debug))
+
+
+@app.command("replay")
+def replay_command(
+    run: Annotated[
+        Path, typer.Argument(metavar="RUN", help="Directory of a traced run.", show_default=False)
+    ],
+    *,
+    output: Format = "text",
+    debug: Debug = False,
+) -> None:
+    """Do a traced run again in one process and compare every published model to the bit."""
+
+    def command() -> int:
+        from gossip_trainer.cli.replay import replay_run  # noqa: PLC0415 - see the docstring
+
+        return replay_run(run, output)
+
+    raise typer.Exit(guarded(command, debug=debug))
+
+
+@app.command("compare")
+def compare_command(  # noqa: PLR0913 - one parameter per option of the command
+    job: Job,
+    *,
+    strategies: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME,NAME,...",
+            help="Strategies to compare, such as all-reduce,pull-gossip:period=4,job.",
+            show_default=False,
+        ),
+    ],
+    workers: Annotated[
+        str | None,
+        typer.Option(metavar="N,N,...", help="Numbers of workers, instead of the job's."),
+    ] = None,
+    learning_rates: Annotated[
+        str | None,
+        typer.Option(
+            metavar="R,R,...",
+            help="Learning rates to try instead of the job's; each strategy is judged at its best.",
+        ),
+    ] = None,
+    seeds: Annotated[
+        int, typer.Option(min=1, max=1000, help="How many seeds, from the job's upwards.")
+    ] = 3,
+    fixed_total_batch: Annotated[
+        bool,
+        typer.Option(
+            "--fixed-total-batch",
+            help="Divide the job's total batch among the workers instead of giving each its own.",
+        ),
+    ] = False,
+    target: Annotated[
+        str | None,
+        typer.Option(
+            metavar="METRIC=VALUE",
+            help="What to reach, such as accuracy=0.9 or loss=0.3, instead of the job's target.",
+        ),
+    ] = None,
+    overrides: Overrides = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Directory for results and plots; what it holds already is not redone."),
+    ] = None,
+    real: Annotated[
+        bool,
+        typer.Option("--real", help="Train on this machine instead of simulating, run after run."),
+    ] = False,
+    processes: Annotated[
+        int | None, typer.Option(min=1, help="Simulations at a time; by default one per core.")
+    ] = None,
+    output: Format = "text",
+    debug: Debug = False,
+) -> None:
+    """Find out which strategy reaches a target soonest at which number of workers."""
+
+    def command() -> int:
+        from gossip_trainer.cli.compare import (  # noqa: PLC0415 - see the docstring
+            CompareRequest,
+            compare,
+        )
+
+        request = CompareRequest(
+            path=job,
+            strategies=strategies,
+            workers=workers,
+            learning_rates=learning_rates,
+            seeds=seeds,
+            fixed_total_batch=fixed_total_batch,
+            target=target,
+            overrides=overrides or (),
+            out=out,
+            real=real,
+            processes=processes,
+            output=output,
+        )
+        return compare(request)
+
+    raise typer.Exit(guarded(command, debug=debug))
+
+
+@app.command("calibrate")
+def calibrate_command(  # noqa: PLR0913 - one parameter per option of the command
+    job: Job,
+    *,
+    steps: Annotated[int, typer.Option(min=20, help="How many steps to time.")] = 200,
+    threads: Annotated[
+        int | None, typer.Option(min=1, help="Torch threads of the worker; by default cores - 1.")
+    ] = None,
+    trace: Annotated[
+        Path | None,
+        typer.Option(help="File to write the step times into, for computeSeconds.trace."),
+    ] = None,
+    peer: Annotated[
+        str | None,
+        typer.Option(
+            metavar="HOST:PORT",
+            help="Where another machine serves, to measure the link to it; by default this one's.",
+        ),
+    ] = None,
+    serve: Annotated[
+        str | None,
+        typer.Option(
+            metavar="HOST:PORT", help="Serve one that measures with --peer, until Ctrl-C."
+        ),
+    ] = None,
+    overrides: Overrides = None,
+    output: Format = "text",
+    debug: Debug = False,
+) -> None:
+    """Measure on this machine what `gossip simulate` assumes, and print it for the job."""
+
+    def command() -> int:
+        from gossip_trainer.cli.calibrate import (  # noqa: PLC0415 - see the docstring
+            CalibrateRequest,
+            calibrate,
+        )
+
+        request = CalibrateRequest(
+            path=job,
+            steps=steps,
+            threads=threads,
+            trace=trace,
+            peer=peer,
+            serve=serve,
+            overrides=overrides or (),
+            output=output,
+        )
+        return calibrate(request)
+
+    raise typer.Exit(guarded(command, debug=debug))
+
+
+@app.command("topology")
+def topology_command(
+    *,
+    types: Annotated[
+        str,
+        typer.Option(
+            "--type",
+            metavar="NAME,NAME,...",
+            help="Graph families: Complete, Ring, Torus, Hypercube, Exponential, "
+            "OnePeerExponential, RandomMatching.",
+            show_default=False,
+        ),
+    ],
+    workers: Annotated[
+        str,
+        typer.Option(metavar="N,N,...", help="Numbers of workers.", show_default=False),
+    ],
+    exchange: Annotated[
+        Literal["Pull", "Push", "Pairwise", "PushSum"], typer.Option(help="What an exchange is.")
+    ] = "Pull",
+    selection: Annotated[
+        Literal["Uniform", "UniformOthers", "Balanced"] | None,
+        typer.Option(
+            help="Which of its peers a worker takes; by default what a job takes.",
+            show_default=False,
+        ),
+    ] = None,
+    mixing_weight: Annotated[
+        float | None,
+        typer.Option(
+            "--weight", help="Mixing weight of Pull and Pairwise; by default what a job takes."
+        ),
+    ] = None,
+    model_bytes: Annotated[
+        int | None, typer.Option(min=1, help="Size of a model, to tell what is sent in bytes.")
+    ] = None,
+    output: Format = "text",
+    debug: Debug = False,
+) -> None:
+    """Say how fast graphs of workers mix models and what they send."""
+
+    def command() -> int:
+        from gossip_trainer.cli.topology import (  # noqa: PLC0415 - see the docstring
+            TopologyRequest,
+            show_topologies,
+        )
+
+        request = TopologyRequest(
+            types=types,
+            workers=workers,
+            exchange=exchange,
+            selection=selection,
+            mixing_weight=mixing_weight,
+            model_bytes=model_bytes,
+            output=output,
+        )
+        return show_topologies(request)
 
     raise typer.Exit(guarded(command, debug=debug))
 

@@ -5,6 +5,7 @@
 | 0 | it worked |
 | 1 | the run failed |
 | 2 | the input is invalid: the job file or the command line |
+| 3 | no strategy of a comparison reached the target |
 | 130 | interrupted |
 """
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 OK = 0
 FAILED = 1
 INVALID = 2
+UNREACHED = 3
 INTERRUPTED = 130
 
 

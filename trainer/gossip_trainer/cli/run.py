@@ -41,6 +41,7 @@ class RunRequest:
     replace_lost: bool = False
     threads: int | None = None
     shared_memory: bool = True
+    trace: bool = False
     output: OutputFormat = "text"
 
 
@@ -64,6 +65,7 @@ def run(request: RunRequest) -> int:
         replace_lost=request.replace_lost,
         threads=request.threads,
         shared_memory=request.shared_memory,
+        trace=request.trace,
     )
     with make_display(job, output=request.output, console=progress) as display:
         outcome = run_locally(job, options, display.update)

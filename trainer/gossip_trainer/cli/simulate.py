@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Literal
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from gossip_trainer.cli.errors import OK, InvalidCommand
+from gossip_trainer.cli.counts import parse_counts
+from gossip_trainer.cli.errors import OK
 from gossip_trainer.cli.job import load
 from gossip_trainer.cli.run_directory import choose_run_directory
 from gossip_trainer.simulation.result import to_json
@@ -68,22 +69,12 @@ def run_simulations(request: SimulateRequest) -> int:
 def _cells(request: SimulateRequest) -> Iterator[GossipTrainingJob]:
     """Yield the job of every cell: by number of workers, then by seed."""
     base = load(request.path, request.overrides)
-    counts = [None] if request.workers is None else _counts(request.workers)
+    counts = [None] if request.workers is None else parse_counts(request.workers)
     first = base.spec.training.seed
     for workers in counts:
         for seed in range(first, first + request.seeds):
             overrides = [*request.overrides, f"spec.training.seed={seed}"]
             yield load(request.path, overrides, workers=workers)
-
-
-def _counts(text: str) -> list[int]:
-    parts = [part.strip() for part in text.split(",")]
-    if not all(part.isascii() and part.isdigit() and 0 < int(part) < 10**6 for part in parts):
-        raise InvalidCommand(
-            f"--workers {text}: must be whole numbers above 0 with commas between them, such as "
-            "8,32,128"
-        )
-    return [int(part) for part in parts]
 
 
 @contextmanager
