@@ -1,11 +1,11 @@
 r"""Laws of pull gossip in expectation, with the real algorithm objects over nothing.
 
-Notation: n workers, x_i their points, S = sum_i |x_i - xbar|^2, b the mixing weight. One number is
-tested per law: a law is accepted if the mean over many independent rounds lies within `SIGMAS`
-standard errors of it, the error taken from the same sample, and a rival is rejected beyond them.
+Notation: n workers, x_i their points, S = sum_i |x_i - xbar|^2, b the mixing weight.
 
 Blocking mode. All pull at once from the points before the round, the worker itself included in the
-draw: E[S'] = S ((1-b)^2 + b^2 - b^2/n) and E[(xbar' - xbar)^2] = b^2 S / n^2.
+draw: E[S'] = S ((1-b)^2 + b^2 - b^2/n) and E[(xbar' - xbar)^2] = b^2 S / n^2. Without itself in the
+draw, E[S'] = S ((1-b)^2 + b^2 - 2 b (1-b)/(n-1) - b^2 (n-2)/(n-1)^2), and the mean moves by
+b^2 (n (n-2)/(n-1)^2) S / n^2.
 
 Overlap mode, learning rate 0, all workers at the same step. At boundary t worker i publishes
 x_i(t), then mixes in what it fetched since boundary t-1, the peer's snapshot of that boundary:
@@ -27,185 +27,134 @@ so given u and v:
 The last line but two holds because workers draw independently of each other. All of it is linear in
 (P, C, R, U^2, UV, V^2), so that expectations follow a linear recursion of second order, and
 E[S(t)] = P - U^2/n.
+
+Training. With a round that does E[S'] = rho S and E[(xbar' - xbar)^2] = kappa S / n^2 after every
+SGD step on h x^2 / 2 with gradient noise of variance 1, and a = (1 - e h)^2, the spread before the
+round settles at T = (n-1) e^2 / (1 - rho a), hence S at rho T and
+Var(xbar) = (e^2 / n + kappa T / n^2) / (1 - a).
 """
 
-import random
-from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import pytest
 import torch
+from gossipers import gossipers, random_points, settled, shrinking, spread
+from in_memory import World
+from sampling import Sample
 
-from gossip_trainer.algorithms.effects import Fetch, Message, Wait
 from gossip_trainer.algorithms.iterate import Iterate
 from gossip_trainer.algorithms.pull_gossip import PullGossip
-from gossip_trainer.algorithms.view import make_view
-from gossip_trainer.seeding import derive_seed
 
-SIGMAS = 4.5
 CASES = [(4, 0.5), (4, 0.3), (8, 0.5), (8, 0.3)]
+every_case = pytest.mark.parametrize(("n", "b"), CASES)
 
 
-def make_workers(n, *, weight=0.5, overlap=False, seed=1):
-    view = make_view(1, dict.fromkeys(range(n), 0))
-    return [
-        PullGossip(
-            rank,
-            view,
-            random.Random(derive_seed(seed, "peers", rank, 0)),
-            mixing_weight=weight,
-            overlap=overlap,
-        )
-        for rank in range(n)
-    ]
+def pulling(n, *, size=12, b=0.5, overlap=False, selection="Uniform", seed=1, lr=0.0):
+    workers = gossipers(
+        PullGossip, n, selection=selection, seed=seed, mixing_weight=b, overlap=overlap
+    )
+    return World(workers, torch.zeros(n, size, dtype=torch.float64), sgd={"lr": lr})
 
 
-def blocking_round_(workers, points, step=0):
-    """All publish, then each carries out its effects; rows of `points` are the workers' x."""
-    published = points.clone()
-    for rank, worker in enumerate(workers):
-        x = Iterate(points[rank])
-        match tuple(worker.on_step(x)):
-            case (Fetch() as fetch, Wait(awaited)) if awaited == fetch:
-                worker.on_message(fetch.peer, Message(published[fetch.peer], step), x)
-            case effects:
-                assert effects == (), "a draw of oneself asks for nothing"
+def including(n, b):
+    """E[S'] / S, and the mean's drift in units of S / n^2."""
+    return (1 - b) ** 2 + b**2 - b**2 / n, b**2
 
 
-def overlap_rounds_(workers, points, rounds):
-    """Yield the points after every boundary; a fetch arrives one boundary after it began."""
-    pending = [None] * len(workers)
-    before = points.clone()
-    for step in range(rounds):
-        published = points.clone()
-        for rank, worker in enumerate(workers):
-            x, peer = Iterate(points[rank]), pending[rank]
-            if peer is not None:
-                worker.on_message(peer, Message(before[peer], step - 1), x)
-            effects = tuple(worker.on_step(x))
-            assert not any(isinstance(effect, Wait) for effect in effects)
-            pending[rank] = effects[0].peer if effects else None
-        before = published
-        yield points
+def excluding(n, b):
+    kept = (1 - b) ** 2 + b**2 - 2 * b * (1 - b) / (n - 1)
+    return kept - b**2 * (n - 2) / (n - 1) ** 2, b**2 * n * (n - 2) / (n - 1) ** 2
 
 
-def spread(points):
-    return float((points - points.mean(dim=0)).square().sum())
-
-
-def mean_and_error(values):
-    values = np.asarray(values)
-    return values.mean(axis=0), values.std(axis=0, ddof=1) / np.sqrt(len(values))
-
-
-@dataclass(frozen=True)
-class Rounds:
-    """What many independent rounds did: S'/S, and the mean's drift in units of S / n^2."""
-
-    spreads: list[float]
-    drifts: list[float]
-
-
-@pytest.fixture(scope="module", params=CASES, ids=lambda case: f"n={case[0]},b={case[1]}")
-def case(request):
-    n, weight = request.param
-    workers = make_workers(n, weight=weight)
-    generator = torch.Generator().manual_seed(n)
-    spreads, drifts = [], []
-    for _ in range(2500):
-        points = torch.randn(n, 12, generator=generator, dtype=torch.float64)
-        start, mean = spread(points), points.mean(dim=0)
-        blocking_round_(workers, points)
-        spreads.append(spread(points) / start)
-        drifts.append(float((points.mean(dim=0) - mean).square().sum()) * n**2 / start)
-    return n, weight, Rounds(spreads, drifts)
-
-
-def pull_law(n, b):
-    return (1 - b) ** 2 + b**2 - b**2 / n
-
-
-def self_excluding_law(n, b):
-    return (1 - b) ** 2 + b**2 - 2 * b * (1 - b) / (n - 1) - b**2 * (n - 2) / (n - 1) ** 2
-
-
-def pairwise_law(n, b):
+def matching(n, b):
     """One random perfect matching per round, both ends mixing; b = 1/2: (n-2) / (2 (n-1))."""
-    return 1 - 2 * b * (1 - b) * n / (n - 1)
+    return 1 - 2 * b * (1 - b) * n / (n - 1), 0.0
 
 
-def single_pair_law(n, b):
+def single_pair(n, b):
     """One random pair per round, both ends mixing; b = 1/2: 1 - 1 / (n-1)."""
-    return 1 - 4 * b * (1 - b) / (n - 1)
+    return 1 - 4 * b * (1 - b) / (n - 1), 0.0
 
 
-def test_a_round_shrinks_the_spread_as_the_law_of_pull_gossip_says(case):
-    n, b, rounds = case
-    mean, error = mean_and_error(rounds.spreads)
-    assert abs(mean - pull_law(n, b)) < SIGMAS * error
+LAWS = {"Uniform": including, "UniformOthers": excluding}
 
 
-@pytest.mark.parametrize("law", [self_excluding_law, pairwise_law, single_pair_law])
-def test_a_round_does_not_follow_the_law_of_another_exchange(case, law):
-    n, b, rounds = case
-    mean, error = mean_and_error(rounds.spreads)
-    assert abs(mean - law(n, b)) > 2 * SIGMAS * error
+every_selection = pytest.mark.parametrize("selection", LAWS)
 
 
-def test_a_round_moves_the_mean_as_far_as_the_law_says(case):
-    _, b, rounds = case
-    mean, error = mean_and_error(rounds.drifts)
-    assert abs(mean - b**2) < SIGMAS * error
+@cache
+def rounds(n, b, selection):
+    """What many independent rounds did to the spread and to the mean."""
+    world = pulling(n, b=b, selection=selection)
+    spreads, drifts = shrinking(world, World.play_round, times=1600, seed=n)
+    return Sample(spreads), Sample(drifts)
 
 
-def test_a_round_does_not_keep_the_mean_as_pairwise_exchanges_do(case):
-    _, _, rounds = case
-    mean, error = mean_and_error(rounds.drifts)
-    assert mean > 2 * SIGMAS * error
+@every_case
+@every_selection
+def test_a_round_shrinks_the_spread_as_the_law_of_its_selection_says(n, b, selection):
+    spreads, _ = rounds(n, b, selection)
+    assert spreads.agrees_with(LAWS[selection](n, b)[0])
+
+
+@every_case
+@every_selection
+def test_a_round_does_not_follow_the_law_of_another_exchange_or_selection(n, b, selection):
+    spreads, _ = rounds(n, b, selection)
+    for law in {including, excluding, matching, single_pair} - {LAWS[selection]}:
+        assert spreads.rejects(law(n, b)[0]), law
+
+
+@every_case
+@every_selection
+def test_a_round_moves_the_mean_as_far_as_the_law_says_and_so_does_not_keep_it(n, b, selection):
+    _, drifts = rounds(n, b, selection)
+    assert drifts.agrees_with(LAWS[selection](n, b)[1])
+    assert drifts.rejects(0.0)
 
 
 def test_the_mean_is_kept_in_expectation():
-    workers, points = make_workers(4, seed=2), torch.arange(4.0, dtype=torch.float64).view(4, 1)
-    moves = []
-    for _ in range(2500):
-        now = points.clone()
-        blocking_round_(workers, now)
-        moves.append(float(now.mean() - points.mean()))
-    mean, error = mean_and_error(moves)
-    assert abs(mean) < SIGMAS * error
-
-
-def stationary(n, rounds, seed):
-    """SGD on h x^2 / 2 with unit noise and one gossip round per step; S and mean^2 per round."""
-    rate, curvature, coordinates = 0.2, 1.0, 24
-    workers, generator = make_workers(n, seed=seed), torch.Generator().manual_seed(seed)
-    points = torch.zeros(n, coordinates, dtype=torch.float64)
-    spreads, squares = [], []
-    for step in range(rounds + 50):
-        noise = torch.randn(points.shape, generator=generator, dtype=torch.float64)
-        points.sub_(rate * (curvature * points + noise))
-        blocking_round_(workers, points, step)
-        if step >= 50:  # the slowest mode has decayed by 0.8^100
-            spreads.append(spread(points) / coordinates)
-            squares.append(float(points.mean(dim=0).square().mean()))
-    return np.array(spreads), np.array(squares)
-
-
-def batch_means(values, batches=40):
-    return mean_and_error(values.reshape(batches, -1).mean(axis=1))
+    world = pulling(4, size=1, seed=2)
+    start, moves = torch.arange(4.0, dtype=torch.float64).view(4, 1), []
+    for _ in range(1200):
+        world.points.copy_(start)
+        world.play_round()
+        moves.append(float(world.points.mean() - start.mean()))
+    assert Sample(moves).agrees_with(0.0)
 
 
 def test_sgd_with_pull_gossip_settles_at_the_variance_the_theory_predicts():
     # n = 8, rate 0.2, curvature and noise 1: rho = 0.46875, S = rho 0.28 / (1 - 0.64 rho),
     # Var(xbar) = (0.04/8 + 0.25 * 0.4/64) / 0.36.
-    spreads, squares = stationary(n=8, rounds=4000, seed=3)
-    mean, error = batch_means(spreads)
-    assert abs(mean - 0.1875) < SIGMAS * error
+    world = pulling(8, size=24, seed=3, lr=0.2)
+    spreads, squares = settled(world, World.play_round, rounds=2500, rate=0.2)
+    sample = Sample(spreads, batches=40)
+    assert sample.agrees_with(0.1875)
     for rival in (0.16, 0.149525):  # pairs matched at random; peers drawn without oneself
-        assert abs(mean - rival) > 2 * SIGMAS * error
-    mean, error = batch_means(squares)
-    assert abs(mean - 0.0182292) < SIGMAS * error
-    assert abs(mean - 0.0138889) > 2 * SIGMAS * error  # synchronous SGD, or any kept mean
+        assert sample.rejects(rival)
+    sample = Sample(squares, batches=40)
+    assert sample.agrees_with(0.0182292)
+    assert sample.rejects(0.0138889)  # synchronous SGD, or any kept mean
+
+
+@pytest.mark.parametrize("sgd", [{"lr": 0.1}, {"lr": 0.1, "momentum": 0.9}], ids=str)
+def test_two_that_average_completely_after_every_step_are_synchronous_sgd(sgd):
+    # Steps are linear in gradient, momentum and x, so that local momentum averages out.
+    workers = gossipers(PullGossip, 2, selection="UniformOthers", overlap=False)
+    world = World(workers, torch.ones(2, 6, dtype=torch.float64), sgd=sgd)
+    together = torch.nn.Parameter(torch.ones(6, dtype=torch.float64))
+    optimizer = torch.optim.SGD([together], **sgd)
+    noise = random_points(40, 6).unbind()
+    drawn = iter(noise)
+    for first, second in zip(noise[::2], noise[1::2], strict=True):
+        world.play_round(lambda x: x + next(drawn))
+        together.grad = together.detach() + (first + second) / 2
+        optimizer.step()
+        torch.testing.assert_close(world.points, together.detach().expand(2, 6))
+
+
+# With overlap.
 
 
 def overlap_matrix(n, b):
@@ -231,39 +180,45 @@ def predicted_spreads(points, b, rounds):
     for _ in range(rounds - 1):
         moments = overlap_matrix(n, b) @ moments
         spreads.append(moments[0] - moments[3] / n)
-    return np.array(spreads)
+    return spreads
 
 
-def overlap_spreads(points, b, rounds, runs=500):
-    """S after every boundary, one row per run; each run starts from the same points."""
-    workers = (make_workers(len(points), weight=b, overlap=True, seed=run) for run in range(runs))
-    return [[spread(now) for now in overlap_rounds_(w, points.clone(), rounds)] for w in workers]
+def overlap_spreads(start, b, rounds, *, times):
+    """S after every boundary of many independent runs; a list for every boundary."""
+    runs = []
+    for seed in range(times):
+        world = pulling(len(start), b=b, overlap=True, seed=seed, size=start.shape[1])
+        world.points.copy_(start)
+        spreads = []
+        for _ in range(rounds):
+            world.play_round()
+            world.arrive_all()
+            spreads.append(spread(world.points))
+        runs.append(spreads)
+    return list(zip(*runs, strict=True))
 
 
-def random_points(n):
-    generator = torch.Generator().manual_seed(n)
-    return torch.randn(n, 6, generator=generator, dtype=torch.float64)
-
-
-@pytest.mark.parametrize(("n", "b"), CASES)
+@every_case
 def test_overlap_mode_follows_its_own_recursion(n, b):
-    points = random_points(n)
-    mean, error = mean_and_error(overlap_spreads(points, b, rounds=7))
-    expected = predicted_spreads(points, b, rounds=7)
-    assert mean[0] == pytest.approx(expected[0])  # nothing has arrived yet
-    assert np.all(np.abs(mean[1:] - expected[1:]) < SIGMAS * error[1:])
+    start = random_points(n, 12, seed=n)
+    first, *later = overlap_spreads(start, b, 5, times=200)
+    expected = predicted_spreads(start, b, 5)
+    assert first == pytest.approx([expected[0]] * len(first))  # nothing has arrived yet
+    for values, law in zip(later, expected[1:], strict=True):
+        assert Sample(values).agrees_with(law)
 
 
 def test_overlap_mode_does_not_follow_the_law_of_blocking_mode():
-    points = random_points(8)
-    mean, error = mean_and_error(overlap_spreads(points, 0.5, rounds=7))
-    blocking = spread(points) * pull_law(8, 0.5) ** np.arange(7)
-    assert np.all(np.abs(mean[2:] - blocking[2:]) > 2 * SIGMAS * error[2:])
+    start = random_points(8, 12, seed=8)
+    spreads = overlap_spreads(start, 0.5, 4, times=200)
+    for round_ in (2, 3):
+        blocking = spread(start) * including(8, 0.5)[0] ** round_
+        assert Sample(spreads[round_]).rejects(blocking)
 
 
 @pytest.mark.parametrize("overlap", [False, True])
 def test_one_worker_alone_is_never_touched_by_any_arithmetic(overlap):
-    (worker,) = make_workers(1, overlap=overlap)
+    (worker,) = gossipers(PullGossip, 1, overlap=overlap)
     # Signalling bit patterns: any arithmetic, even times one plus zero, would quieten the NaN.
     bits = torch.tensor([0x7F800001, 0x00000001, 0x3F800000], dtype=torch.int32)
     live = bits.clone().view(torch.float32)

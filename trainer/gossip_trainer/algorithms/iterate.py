@@ -83,12 +83,3 @@ class Iterate:
         if shift is not None:
             momentum = shift.momentum[start:end]
             self.live[start : start + momentum.numel()].sub_(momentum, alpha=shift.scale)
-
-    def scale_(self, factor: float) -> None:
-        """Multiply x by `factor`; theta keeps its shift: f x - s m = f theta + (f - 1) s m."""
-        self.live.mul_(factor)
-        shift = self._look_ahead
-        if shift is not None:
-            self.live[: shift.momentum.numel()].add_(
-                shift.momentum, alpha=(factor - 1.0) * shift.scale
-            )

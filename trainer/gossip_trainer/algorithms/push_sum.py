@@ -15,7 +15,8 @@ that is lost, which is only said of one that nobody has or will take, is taken b
 Stochastic gradient push keeps the numerator x = w z instead and lets the optimizer step on that, so
 that z moves by eta g / w. The two are one where every w is 1, as with regular graphs and equal
 rates. Where workers send when they can, w goes down to a few hundredths for a while, and such a
-step is tens of steps (docs/adr/0006). As in GoSGD the optimizer here steps on z.
+step is tens of steps (docs/adr/0006). As in GoSGD the optimizer here steps on z. The price is that
+mass under way does not train: if a share of f of all mass is, the mean moves by 1 - f of a step.
 
 References: Assran, Loizou, Ballas, Rabbat, "Stochastic gradient push for distributed deep
 learning", 2019 (arXiv:1811.10792); Blot, Picard, Cord, Thome, "Gossip training for deep

@@ -130,20 +130,11 @@ def test_assigning_a_part_sets_x_there_and_nowhere_else(looks_ahead, part):
     assert_is(x, expected)
 
 
-@both_kinds
-@pytest.mark.parametrize("factor", [0.0, 0.5, -3.0])
-def test_scaling_multiplies_all_of_x(looks_ahead, factor):
-    x, start = iterate_and_start(100, looks_ahead=looks_ahead)
-    x.scale_(factor)
-    assert_is(x, factor * start)
-
-
 def test_no_change_of_x_touches_the_momentum():
     live, value, momentum = vectors(100, 3)
     kept, x = momentum.clone(), Iterate(live, LookAhead(momentum, SHIFT))
     x.add_(value)
     x.assign_(value)
-    x.scale_(0.5)
     assert torch.equal(momentum, kept)
 
 

@@ -110,3 +110,10 @@ def test_an_error_of_the_launcher_is_one_line(gossip, job_file, launcher):
 def test_the_exit_code_is_what_the_function_returns(job_file, launcher, capsys):
     assert run(RunRequest(path=job_file)) == 0
     assert capsys.readouterr().out.startswith("digits succeeded")
+
+
+def test_a_run_is_traced_only_if_that_is_asked_for(gossip, job_file, launcher):
+    gossip("run", job_file)
+    gossip("run", job_file, "--trace")
+
+    assert [options.trace for _, options in launcher.runs] == [False, True]

@@ -72,8 +72,8 @@ def test_the_table_tells_fallbacks_in_words(gossip):
     ("arguments", "told"),
     [
         (("--type", "Star"), "--type Star: Input should be 'Complete', 'Ring'"),
-        (("--workers", "0"), "--workers 0: must be whole numbers above 0"),
-        (("--workers", "8;9"), "--workers 8;9: must be whole numbers above 0"),
+        (("--workers", "0"), "--workers 0: must be whole numbers above 0 and below 1000000"),
+        (("--workers", "8;9"), "--workers 8;9: must be whole numbers above 0 and below 1000000"),
         (("--workers", "8,5000"), "--workers 8,5000: must be at most 512"),
         (("--weight", 1.5), "--weight 1.5: Input should be less than or equal to 1"),
         (("--weight", 0.5, "--exchange", "Push"), "--weight 0.5: is only for exchange Pull or"),
@@ -92,3 +92,34 @@ def test_what_cannot_be_asked_is_told_and_ends_with_exit_code_2(gossip, argument
 
     assert (result.exit_code, result.stdout) == (2, "")
     assert result.stderr.startswith(f"error: {told}")
+
+
+def test_graphs_on_which_models_only_change_places_are_shown_without_consensus(gossip):
+    arguments = ("topology", "--type", "Ring", "--workers", 8, "--exchange", "Pairwise")
+    arguments = (*arguments, "--weight", 1)
+
+    (row,) = rows(gossip(*arguments, "--format", "json"))
+    assert (row["spectral_gap"], row["rounds_to_consensus"]) == (0.0, None)
+    shown = gossip(*arguments)
+    line = next(line for line in shown.stdout.splitlines() if line.startswith("Ring"))
+    assert line.split() == ["Ring", "Pairwise", "UniformOthers", "8", "0", "-", "2"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "missing"), [(("--workers", 8), "--type"), (("--type", "Ring"), "--workers")]
+)
+def test_the_graph_and_the_numbers_must_be_given(gossip, arguments, missing):
+    result = gossip("topology", *arguments)
+
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert missing in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("option", "value"), [("--model-bytes", 0), ("--exchange", "Shout"), ("--selection", "Best")]
+)
+def test_values_that_an_option_does_not_take_are_refused(gossip, option, value):
+    result = gossip("topology", "--type", "Ring", "--workers", 8, option, value)
+
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert option in result.stderr
