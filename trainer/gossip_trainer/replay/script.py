@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from gossip_api.names import Member, Role, parse_member_name
+from gossip_api.names import Member, parse_member_name
 from gossip_trainer.algorithms.view import View, make_view
 from gossip_trainer.errors import RunError
 from gossip_trainer.observability.events import Began, Called, Record
@@ -74,13 +74,6 @@ def view_of(call: Called, version: int) -> View:
     return make_view(version, dict(zip(call.ranks, call.incarnations, strict=True)))
 
 
-def member_of(party: str, view: View) -> str:
-    """Return the member that `worker-3` or `server-0` is in a view."""
-    role, _, index = party.rpartition("-")
-    incarnations = {f"{Role.WORKER}-{m.rank}": m.incarnation for m in view.members}
-    return Member(Role(role), int(index), incarnations.get(party, 0)).name
-
-
 def _part(name: str, calls: list[Called], began: Began | None) -> Part:
     part = Part(parse_member_name(name), view_of(calls[0], 0), calls=calls[1:])
     if began is not None:
@@ -92,12 +85,9 @@ def _readers(parts: Iterable[Part]) -> Counter[SnapshotKey]:
     """Count who read which snapshot; an answer without a number is of a fetch."""
     readers: Counter[SnapshotKey] = Counter()
     for part in parts:
-        view = part.view
         if part.model_from != SEED:
             readers[SnapshotKey(part.model_from, part.step)] += 1
         for call in part.calls:
-            if call.call == "view":
-                view = view_of(call, 0)
-            elif call.call == "answer" and not call.number:
-                readers[SnapshotKey(member_of(call.peer, view), call.step, call.finished)] += 1
+            if call.call == "answer" and not call.number:
+                readers[SnapshotKey(call.peer, call.step, call.finished)] += 1
     return readers

@@ -4,7 +4,7 @@ from torch import Tensor
 
 from gossip_api.job import JobSpec
 from gossip_trainer.algorithms.effects import Answer, Shard
-from gossip_trainer.replay.script import Part, member_of, view_of
+from gossip_trainer.replay.script import Part, view_of
 from gossip_trainer.replay.store import Store
 from gossip_trainer.replay.worker import Findings, Playing
 from gossip_trainer.replica.layout import Layout
@@ -52,7 +52,6 @@ class ServerPlayer:
         self._part, self._store, self._findings = part, store, findings
         self._letters = ScriptedLetters(store)
         self._learning_rate = 0.0
-        self._view = part.view
         self._served = ServedShard(
             spec,
             Shard(part.member.index),
@@ -64,21 +63,21 @@ class ServerPlayer:
         )
 
     def play(self) -> Playing:
-        """Play the part from start to end."""
-        calls = self._part.calls
-        name = self._part.member.name
-        for index, call in enumerate(calls):
-            match call.call:
-                case "view":
-                    self._view = view_of(call, self._view.version + 1)
-                    self._served.look_around(self._view)
-                case "message":
-                    sender = member_of(call.peer, self._view)
-                    while (message := self._store.message(sender, call.number)) is None:
-                        yield
-                    self._learning_rate = calls[index + 1].learning_rate
-                    self._letters.next = Letter(sender, message)
-                    self._served.take_in()
-                case _:
-                    digest = digest_of(self._served.iterate.copy())
-                    self._findings.compare(name, call, digest)
+        """Play the part from start to end; a run that was cut off ends with a message."""
+        calls = iter(self._part.calls)
+        version = self._part.view.version
+        for call in calls:
+            if call.call == "view":
+                version += 1
+                self._served.look_around(view_of(call, version))
+                continue
+            while (message := self._store.message(call.peer, call.number)) is None:
+                yield
+            published = next(calls, None)
+            if published is None:
+                return
+            self._learning_rate = published.learning_rate
+            self._letters.next = Letter(call.peer, message)
+            self._served.take_in()
+            digest = digest_of(self._served.iterate.copy())
+            self._findings.compare(self._part.member.name, published, digest)

@@ -5,6 +5,7 @@ from collections.abc import Generator
 from dataclasses import dataclass, field
 
 from gossip_api.job import GossipTrainingJob
+from gossip_api.names import parse_member_name
 from gossip_trainer.algorithms.effects import (
     Effects,
     Fetch,
@@ -23,10 +24,11 @@ from gossip_trainer.data.sampler import ShardSampler, Share
 from gossip_trainer.errors import RunError
 from gossip_trainer.models.registry import build_model
 from gossip_trainer.observability.events import Called
-from gossip_trainer.replay.script import SEED, Part, SnapshotKey, member_of, view_of
+from gossip_trainer.replay.script import SEED, Part, SnapshotKey, view_of
 from gossip_trainer.replay.store import Store
 from gossip_trainer.replica.flat import FlatModel, iterate_of
 from gossip_trainer.seeding import derive_seed
+from gossip_trainer.training.effects_under_way import party_of
 from gossip_trainer.training.optimizers import build_optimizer
 from gossip_trainer.training.trace import digest_of, party_name
 
@@ -178,21 +180,19 @@ class WorkerPlayer:
                 while (message := self._store.answer(request)) is None:
                     yield
         else:
-            peer = member_of(call.peer, self._algorithm.view)
-            key = SnapshotKey(peer, call.step, call.finished)
+            key = SnapshotKey(call.peer, call.step, call.finished)
             while (vector := self._store.snapshot(key)) is None:
                 yield
-            effect = Fetch(Rank(int(call.peer.rpartition("-")[2])))
+            effect = Fetch(Rank(parse_member_name(call.peer).index))
             message = Message(vector, call.step, finished=call.finished)
         self._note(self._algorithm.on_answer(effect, message, x))
 
     def _told(self, call: Called, x: Iterate) -> Playing:
-        sender = member_of(call.peer, self._algorithm.view)
-        while (message := self._store.message(sender, call.number)) is None:
+        while (message := self._store.message(call.peer, call.number)) is None:
             yield
-        rank = Rank(int(call.peer.rpartition("-")[2]))
-        self._hears = [hear for hear in self._hears if hear.peer != rank]
-        self._note(self._algorithm.on_message(rank, message, x))
+        sender, key = party_of(call.peer), message.scalars[:1]
+        self._hears = [h for h in self._hears if h.peer != sender or h.key not in key]
+        self._note(self._algorithm.on_message(sender, message, x))
 
     def _lost(self, call: Called) -> Fetch | Send | Hear:
         if call.number:

@@ -113,7 +113,7 @@ class VirtualWorker:
             with world.laps.gradient:
                 batch = world.dataset.train_batch(next(parts.batches))
                 loss = world.shared.compute_gradient(parts.replica, batch, world.dataset.loss)
-            yield from drive(boundary.gradient_ready(len(batch.targets)), parts.bell)
+            yield from self._exchange_gradient(boundary, len(batch.targets))
             group["lr"] = world.rate(boundary.epoch)
             if boundary.steps_locally:
                 with world.laps.optimizer:
@@ -123,6 +123,20 @@ class VirtualWorker:
         self.done = True
         if self._leaving:
             self._withdraw()
+
+    def _exchange_gradient(self, boundary: StepBoundary, samples: int) -> Life:
+        """Tell the boundary of the gradient, and keep it as long as the boundary waits.
+
+        All workers compute theirs in the same vector. A mean that all workers met for is written to
+        it when the wait is over, so there is nothing to keep.
+        """
+        gradient, kept = self.parts.replica.model.gradient, None
+        for awaited in drive(boundary.gradient_ready(samples), self.parts.bell):
+            if kept is None and self._world.hall is None:
+                kept = gradient.clone()
+            yield awaited
+        if kept is not None:
+            gradient.copy_(kept)
 
     def _join(self) -> Life:
         """Copy the model of the first peer that gives it, become a member and train."""
