@@ -126,6 +126,7 @@ class Message:
         number: of what another sent here, as the sender counts its sends from 1.
         request: what to answer, if the sender asks.
         finished: of a snapshot, whether the peer will not change its model any more.
+        member: of a snapshot and of what another sent here, whose it is, for the log.
 
     """
 
@@ -135,3 +136,4 @@ class Message:
     number: int = 0
     request: Request | None = None
     finished: bool = False
+    member: str = ""

@@ -13,6 +13,8 @@ from typing import Protocol
 
 import msgspec
 
+AVERAGE, CENTRE = "average", "centre"
+
 
 def _snake(name: str) -> str:
     return "".join("_" + c.lower() if c.isupper() else c for c in name).lstrip("_")
@@ -74,8 +76,8 @@ class Progress(Event, frozen=True):
         lost: exchanges lost so far, with a peer that was gone, stopped, too slow or refused.
         skipped: exchanges not begun because the one before was still under way.
         staleness: mean age in steps of the peers' models taken in since the last such record: own
-            step less the step the peer published or sent it at, negative if the peer is ahead; null if there
-            were none.
+            step less the step the peer published or sent it at, negative if the peer is ahead;
+            null if there were none.
         received_bytes: model bytes received so far.
         sent_bytes: model bytes sent so far.
         unpublished: steps whose model was not published because readers held every buffer.
@@ -148,7 +150,7 @@ class WorkerModel(msgspec.Struct, frozen=True):
 
 
 class Evaluation(Event, frozen=True):
-    """The evaluator averaged the live workers' models and tested the average.
+    """The evaluator tested the job's model: the live workers' average, or the servers' centre.
 
     Attributes:
         seconds: since the first worker began to train.
@@ -165,6 +167,7 @@ class Evaluation(Event, frozen=True):
         max_step: the newest snapshot in the average.
         workers: some workers' own models.
         final: true for the one that ends the job.
+        model: `average` or `centre`: which was tested.
 
     """
 
@@ -181,6 +184,7 @@ class Evaluation(Event, frozen=True):
     max_step: int
     workers: tuple[WorkerModel, ...]
     final: bool
+    model: str = AVERAGE
 
 
 class Stopping(Event, frozen=True):

@@ -22,6 +22,8 @@ from gossip_trainer.evaluation.contacts import Contacts
 from gossip_trainer.evaluation.scoring import Score, score
 from gossip_trainer.membership.roster import Endpoint
 from gossip_trainer.observability.events import (
+    AVERAGE,
+    CENTRE,
     Evaluation,
     EventSink,
     Started,
@@ -204,6 +206,7 @@ class Evaluator:
             max_step=max(steps),
             workers=models,
             final=final,
+            model=CENTRE if self._task.job.spec.num_shards else AVERAGE,
         )
 
     def _score(self) -> Score:

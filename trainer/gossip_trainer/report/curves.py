@@ -23,6 +23,8 @@ from matplotlib.ticker import (
     PercentFormatter,
 )
 
+from gossip_trainer.report.words import model_name
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
@@ -110,7 +112,8 @@ def _draw_evaluations(axes: Axes, history: History, metric: Metric, x: Abscissa)
     for points in _worker_points(history.evaluations, metric, x).values():
         _line(axes, points, color=WORKER, linewidth=0.9, alpha=0.75, label="a worker's own model")
     average = [(getattr(told, x), _number(getattr(told, metric))) for told in history.evaluations]
-    _line(axes, average, color=AVERAGE, linewidth=2.4, marker=".", label="averaged model")
+    label = model_name(history.evaluations[-1].model) if history.evaluations else None
+    _line(axes, average, color=AVERAGE, linewidth=2.4, marker=".", label=label)
 
 
 def _worker_points(

@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from gossip_trainer.report.pace import pace
-from gossip_trainer.report.words import NOTHING, count, duration, number, quality, size
+from gossip_trainer.report.words import NOTHING, count, duration, model_name, number, quality, size
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -95,7 +95,7 @@ def _newest_evaluation(history: History) -> str:
         return "no evaluation yet"
     newest = history.evaluations[-1]
     return (
-        f"averaged model after {duration(newest.seconds)}: "
+        f"{model_name(newest.model)} after {duration(newest.seconds)}: "
         f"{quality(newest.accuracy, newest.loss)}, "
         f"consensus distance {number(newest.consensus_distance)}"
     )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
-from gossip_trainer.observability.events import WorkerModel  # noqa: TC001 - msgspec reads it
+from gossip_trainer.observability.events import AVERAGE, WorkerModel
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,6 +32,7 @@ class Measured(msgspec.Struct, frozen=True, kw_only=True):
         relative_consensus_distance: the same over the norm of the average.
         workers: some workers' own models.
         final: whether the models were final; false if the run ended before they were averaged.
+        model: `average` of the workers' models, or the servers' `centre`.
 
     """
 
@@ -45,6 +46,7 @@ class Measured(msgspec.Struct, frozen=True, kw_only=True):
     relative_consensus_distance: float | None
     workers: tuple[WorkerModel, ...]
     final: bool
+    model: str = AVERAGE
 
 
 class Moment(msgspec.Struct, frozen=True, kw_only=True):

@@ -9,7 +9,16 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from gossip_trainer.report.words import NOTHING, count, duration, number, quality, share, size
+from gossip_trainer.report.words import (
+    NOTHING,
+    count,
+    duration,
+    model_name,
+    number,
+    quality,
+    share,
+    size,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -52,7 +61,7 @@ def _facts(summary: Summary) -> Iterator[tuple[str, str]]:
     yield "training", _training(summary)
     if last := summary.last_evaluation:
         yield (
-            "averaged model",
+            model_name(last.model),
             f"{quality(last.accuracy, last.loss)}, "
             f"consensus distance {number(last.consensus_distance)}"
             + ("" if last.final else " (before the end)"),

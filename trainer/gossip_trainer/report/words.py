@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gossip_trainer.observability.events import Evaluation, Failed, Left, Replaced, Stopping
+from gossip_trainer.observability.events import CENTRE, Evaluation, Failed, Left, Replaced, Stopping
 from gossip_trainer.report.summarize import STOP_REASONS
 
 if TYPE_CHECKING:
@@ -42,8 +42,18 @@ def evaluation_line(evaluation: Evaluation) -> str:
         f"{'final evaluation' if evaluation.final else 'evaluation'}: "
         f"{quality(evaluation.accuracy, evaluation.loss)}, "
         f"consensus distance {number(evaluation.consensus_distance)} "
-        f"(average of {count(evaluation.averaged, 'model')})"
+        f"({_tested(evaluation)})"
     )
+
+
+def model_name(model: str) -> str:
+    """Name what was tested: the averaged model, or the servers' centre."""
+    return "centre" if model == CENTRE else "averaged model"
+
+
+def _tested(evaluation: Evaluation) -> str:
+    models = count(evaluation.averaged, "model")
+    return f"centre of {models}" if evaluation.model == CENTRE else f"average of {models}"
 
 
 def quality(accuracy: float | None, loss: float | None) -> str:

@@ -141,8 +141,9 @@ class VirtualExchange:
         if self._closed:
             self._snapshots.release(snapshot)
             return
-        message = Message(snapshot.vector, snapshot.step, finished=snapshot.finished)
-        outcome = Arrived(fetch, dispatch.peer.name, message, snapshot.finished)
+        peer, finished = dispatch.peer.name, snapshot.finished
+        message = Message(snapshot.vector, snapshot.step, finished=finished, member=peer)
+        outcome = Arrived(fetch, peer, message, finished)
         self._end(dispatch, outcome, snapshot)
 
     def _hand_over(self, dispatch: Dispatch, send: Send, peer: str) -> None:
@@ -151,7 +152,14 @@ class VirtualExchange:
             self._lose_later(dispatch, peer)
             return
         request = Request(self._name, dispatch.number) if send.asks else None
-        message = Message(send.vector, dispatch.step, send.scalars, dispatch.number, request)
+        message = Message(
+            send.vector,
+            dispatch.step,
+            send.scalars,
+            dispatch.number,
+            request,
+            member=self._name,
+        )
         letter = Letter(self._name, message)
         answered = partial(self._answered, dispatch, send, peer) if send.asks else None
         if send.asks and not send.patient:

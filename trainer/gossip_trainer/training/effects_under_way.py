@@ -226,7 +226,7 @@ class EffectsUnderWay:
         self._counters.num_stale += 1
 
     def _gives_up(self) -> bool:
-        return self._ending.is_wished(self._counters.steps)
+        return self._ending.is_over(self._counters.steps)
 
 
 def party_of(member: str) -> Party:

@@ -99,6 +99,13 @@ class Ending:
             return True
         return self._limits.meter.is_used_up(done) and self._use_up()
 
+    def is_over(self, steps: int) -> bool:
+        """Tell whether waiting for others is in vain.
+
+        A budget of steps ends this worker alone: the others go on, and answer it.
+        """
+        return self.is_wished(steps) and (self._leaving or self._progress.stop is not None)
+
     def _use_up(self) -> bool:
         # A budget of steps is each worker's own; every other one ends the job for all.
         if self._limits.meter.budget.steps_per_worker is None:

@@ -264,9 +264,8 @@ class Exchange:
 
 
 def _fetched(fetch: Fetch, peer: Endpoint, header: SnapshotHeader, vector: Tensor) -> Arrived:
-    return Arrived(
-        fetch, peer.name, Message(vector, header.step, finished=header.finished), header.finished
-    )
+    message = Message(vector, header.step, finished=header.finished, member=peer.name)
+    return Arrived(fetch, peer.name, message, header.finished)
 
 
 def _settled(errand: Errand, verdict: Verdict | None) -> Outcome:

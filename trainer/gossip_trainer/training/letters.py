@@ -33,7 +33,14 @@ class MailboxLetters:
             else torch.empty(0, dtype=self._dtype)
         )
         request = Request(delivery.sender, delivery.ticket) if delivery.asks else None
-        message = Message(vector, delivery.step, tuple(delivery.scalars), delivery.number, request)
+        message = Message(
+            vector,
+            delivery.step,
+            tuple(delivery.scalars),
+            delivery.number,
+            request,
+            member=delivery.sender,
+        )
         letter = Letter(delivery.sender, message)
         self._held[id(letter)] = delivery
         return letter

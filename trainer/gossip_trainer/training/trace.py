@@ -85,12 +85,16 @@ class TracedAlgorithm(Delegate):
 
     def on_answer(self, effect: Fetch | Send, message: Message | None, x: Iterate) -> Effects:
         """Log and pass on."""
-        to = effect.peer if isinstance(effect, Fetch) else effect.to
+        if isinstance(effect, Send):
+            peer = party_name(effect.to)
+        else:
+            assert message is not None, "a fetch brings a snapshot"
+            peer = message.member
         number = self._numbers.take(effect)
         self._events.emit(
             Called(
                 call="answer",
-                peer=party_name(to),
+                peer=peer,
                 number=number,
                 step=0 if message is None else message.step,
                 finished=message is not None and message.finished,
@@ -100,8 +104,7 @@ class TracedAlgorithm(Delegate):
 
     def on_message(self, sender: Party, message: Message, x: Iterate) -> Effects:
         """Log and pass on."""
-        number = message.number
-        self._events.emit(Called(call="message", peer=party_name(sender), number=number))
+        self._events.emit(Called(call="message", peer=message.member, number=message.number))
         return self._noted(super().on_message(sender, message, x))
 
     def on_lost(self, effect: Fetch | Send | Hear, reason: Loss, x: Iterate) -> Effects:
@@ -179,7 +182,7 @@ class TracedServer:
 
     def on_message(self, sender: Rank, message: Message) -> Effects:
         """Log and pass on."""
-        self._events.emit(Called(call="message", peer=party_name(sender), number=message.number))
+        self._events.emit(Called(call="message", peer=message.member, number=message.number))
         effects = self._inner.on_message(sender, message)
         self._events.emit(
             Called(
