@@ -51,3 +51,30 @@ def test_a_large_common_part_costs_the_distance_no_digits(rows):
     tiny = rows * 2.0**-20
     mean, _ = running(tiny + 2.0**20)
     assert mean.consensus_distance == pytest.approx(distance(tiny), rel=1e-6, abs=1e-9)
+
+
+@settings(max_examples=100, deadline=None)
+@given(arrays(np.float64, shapes, elements=values), st.data())
+def test_weighted_mean_and_distance_agree_with_their_definition(rows, data):
+    weight = st.floats(2.0**-20, 4.0, allow_subnormal=False)
+    weights = np.array(data.draw(st.lists(weight, min_size=len(rows), max_size=len(rows))))
+    mean = RunningMean(rows.shape[1])
+    for row, each in zip(rows, weights, strict=True):
+        mean.add(torch.from_numpy(row.copy()), each)
+    centre = weights @ rows / weights.sum()
+    spread = weights @ np.square(rows - centre).sum(axis=1) / weights.sum()
+    out = torch.empty(rows.shape[1], dtype=torch.float64)
+    mean.write_to_(out)
+    np.testing.assert_allclose(out.numpy(), centre, rtol=0, atol=1e-9)
+    assert mean.consensus_distance == pytest.approx(np.sqrt(spread), rel=1e-6, abs=1e-7)
+
+
+@settings(max_examples=50, deadline=None)
+@given(arrays(np.float64, shapes, elements=values), st.floats(2.0**-20, 2.0**20))
+def test_only_the_ratios_of_the_weights_count(rows, factor):
+    plain, scaled = RunningMean(rows.shape[1]), RunningMean(rows.shape[1])
+    for number, row in enumerate(rows, start=1):
+        plain.add(torch.from_numpy(row.copy()), number)
+        scaled.add(torch.from_numpy(row.copy()), number * factor)
+    assert scaled.consensus_distance == pytest.approx(plain.consensus_distance, rel=1e-6, abs=1e-7)
+    assert scaled.norm == pytest.approx(plain.norm, rel=1e-9, abs=1e-9)

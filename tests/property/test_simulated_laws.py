@@ -108,9 +108,9 @@ def carried(sent):
 
     def check():
         for ends in (network._out, network._in):
-            for under_way in ends.values():
-                assert sum(t.rate for t in under_way) <= BANDWIDTH * (1 + 1e-9)
-                assert all(t.rate > 0.0 for t in under_way)
+            for end in ends.values():
+                rates = [BANDWIDTH / len(transfer.limit.transfers) for transfer in end.transfers]
+                assert sum(rates) <= BANDWIDTH * (1 + 1e-9)
 
     for index, (sender, receiver, num_bytes, at) in enumerate(sent):
 

@@ -17,8 +17,8 @@ LAYOUT = layout_of(nn.Linear(3, 2))
 class Client:
     """Worker r's model is all r; some are lost, some are not ready."""
 
-    def __init__(self, lost=(), unready=()):
-        self.lost, self.unready = lost, unready
+    def __init__(self, lost=(), unready=(), weights=None):
+        self.lost, self.unready, self.weights = lost, unready, weights or {}
         self.pulled = []
 
     def status(self, address, *, expect):
@@ -27,7 +27,7 @@ class Client:
             raise PeerLost("unreachable", f"{expect} is away")
         if rank in self.unready:
             raise NotReady(expect)
-        return SnapshotHeader(step=10 * rank, samples=rank)
+        return SnapshotHeader(step=10 * rank, samples=rank, weight=self.weights.get(rank, 1.0))
 
     def pull(self, address, into, *, expect):
         self.pulled.append(expect)
@@ -68,6 +68,12 @@ def test_the_mean_is_over_everybody_who_could_be_read(take):
     assert torch.equal(mean, torch.full((LAYOUT.size,), 3.0))
     assert [value for _, value in seen] == [1.0, 3.0, 5.0]
     assert seen[0][0] == Reading("worker-1-0", SnapshotHeader(step=10, samples=1))
+
+
+def test_models_count_by_the_weights_that_were_published_with_them(take):
+    census, _, mean = take(Client(weights={1: 0.25, 5: 1.75}), [1, 5])
+    torch.testing.assert_close(mean, torch.full((LAYOUT.size,), (0.25 * 1 + 1.75 * 5) / 2.0))
+    assert [reading.header.weight for reading in census.readings] == [0.25, 1.75]
 
 
 def test_one_that_publishes_nothing_yet_is_neither_read_nor_missed(take):

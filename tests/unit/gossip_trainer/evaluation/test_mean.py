@@ -58,8 +58,19 @@ def test_one_vector_is_its_own_mean_and_none_has_distance_zero():
     assert RunningMean(4).consensus_distance == 0.0
 
 
+def test_weights_are_how_often_a_vector_counts():
+    vectors = torch.randn(3, 50, generator=torch.Generator().manual_seed(2))
+    often, weighted = mean_of(*[vectors[i] for i in (0, 1, 1, 1, 2, 2)]), RunningMean(50)
+    for vector, weight in zip(vectors, (1.0, 3.0, 2.0), strict=True):
+        weighted.add(vector, weight)
+    torch.testing.assert_close(written(weighted, 50), written(often, 50), rtol=0, atol=1e-14)
+    assert weighted.consensus_distance == pytest.approx(often.consensus_distance, rel=1e-12)
+    assert weighted.count == 3
+
+
 def test_after_clear_the_vectors_before_are_forgotten():
     mean = mean_of(torch.full((3,), 100.0), torch.full((3,), -100.0))
+    mean.add(torch.ones(3), 7.0)
     mean.clear()
     mean.add(torch.ones(3))
     assert (mean.count, mean.consensus_distance) == (1, 0.0)

@@ -1,6 +1,7 @@
 import pytest
 
 from gossip_api.names import Role
+from gossip_trainer.algorithms.effects import Rank, Shard
 from gossip_trainer.membership.peers import Peers
 from gossip_trainer.membership.roster import Endpoint, Roster
 
@@ -163,3 +164,32 @@ def test_a_finished_peer_stays_left_out_even_if_an_exchange_with_it_is_lost(peer
     peers.lost("worker-1-0", lost_at)
     assert ranks_at(peers, 15.0) == (0, 2)
     assert ranks_at(peers, 100.0) == (0, 2)
+
+
+def server(shard, incarnation=0):
+    return Endpoint(Role.SERVER, shard, incarnation, "10.0.0.2", 5000 + shard)
+
+
+def test_a_server_is_reached_by_its_shard_and_is_no_peer(peers, source):
+    source.set(worker(0), worker(1), server(1), server(0))
+    peers.refresh(1.0)
+    assert peers.view.ranks == (0, 1)
+    assert peers.endpoint(Shard(1)) == server(1)
+    assert peers.endpoint(Rank(1)) == worker(1)
+    assert peers.endpoint(Shard(2)) is None
+
+
+def test_a_server_that_takes_anothers_place_is_reached_without_a_new_view(peers, source):
+    source.set(*source.roster.endpoints, server(0))
+    peers.refresh(1.0)
+    source.set(*source.roster.endpoints, server(0, 1))
+    assert not peers.refresh(2.0)
+    assert peers.endpoint(Shard(0)) == server(0, 1)
+
+
+def test_a_server_that_was_lost_once_is_not_left_out(peers, source):
+    source.set(*source.roster.endpoints, server(0))
+    peers.refresh(1.0)
+    peers.lost("server-0-0", 1.0)
+    peers.refresh(1.0)
+    assert peers.endpoint(Shard(0)) == server(0)

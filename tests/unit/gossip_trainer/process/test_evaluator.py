@@ -48,11 +48,14 @@ class Client:
     def __init__(self, time):
         self._time = time
         self.finished, self.lost, self.pull_seconds = set(), set(), 0.0
+        self.weights, self.asked = {}, []
 
     def status(self, address, *, expect):
+        self.asked.append(expect)
         if (rank := address[1]) in self.lost:
             raise PeerLost("unreachable", f"{expect} is away")
-        return SnapshotHeader(step=10 + rank, samples=rank, finished=rank in self.finished)
+        finished, weight = rank in self.finished, self.weights.get(rank, 1.0)
+        return SnapshotHeader(step=10 + rank, samples=rank, finished=finished, weight=weight)
 
     def pull(self, address, into, *, expect):
         self._time.now += self.pull_seconds
@@ -226,3 +229,25 @@ def test_without_the_final_centre_there_is_no_result(make, client):
     client.finished, client.lost = {1, 3}, {101}
     with pytest.raises(RunError, match="no final model could be read"):
         make(shards=(0, 1), num_shards=2).conclude()
+
+
+def test_workers_are_let_go_before_the_servers_they_may_still_need(make, client, progress, time):
+    client.finished = {1, 3}
+    evaluator, asked = make(shards=(0,), num_shards=1), []
+
+    def at_sleep():
+        if progress.released:
+            asked.append(client.asked[-1])
+            gone = {3: {1, 3}, 6: {100}}
+            client.lost |= gone.get(len(asked), set())
+
+    time.at_sleep = at_sleep
+    evaluator.conclude()
+    assert [name.partition("-")[0] for name in asked] == ["worker"] * 3 + ["server"] * 3
+
+
+def test_the_average_counts_push_sums_models_by_their_weights(make, client, tmp_path):
+    client.finished, client.weights = {1, 3}, {1: 0.5, 3: 1.5}
+    make().conclude()
+    saved = load_file(tmp_path / "model.safetensors")
+    torch.testing.assert_close(saved["bias"], torch.full((4,), (0.5 * 1.0 + 1.5 * 3.0) / 2.0))

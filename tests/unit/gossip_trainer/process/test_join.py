@@ -87,6 +87,11 @@ def test_with_no_peer_left_it_takes_the_centre_that_all_servers_hold(model):
     assert model.vector[half:].unique().tolist() == [101.0]
 
 
+def test_a_peers_model_is_preferred_to_the_centre(model):
+    net = network(worker(3), server(0))
+    assert copy(net, model, num_shards=1) == ("worker-3-0", 17)
+
+
 def test_half_a_centre_is_no_model(model):
     with pytest.raises(MembershipError):
         copy(network(server(0)), model, num_shards=2)
@@ -98,6 +103,14 @@ def test_servers_that_cannot_be_read_are_named(model):
     assert pull_centre(network(server(1, 4)), into, 2) == ("server-0-0",)
     lost = network(server(0), server(1, 4), lost={"server-1-4"})
     assert pull_centre(lost, into, 2) == ("server-1-4",)
+
+
+def test_a_server_of_an_empty_part_is_not_read_but_must_be_there():
+    into = torch.zeros(16)
+    net = network(server(0), server(1), lost={"server-0-0"})
+    assert pull_centre(net, into, 2) == ()
+    assert torch.equal(into, torch.full((16,), 101.0))
+    assert pull_centre(network(server(1)), into, 2) == ("server-0-0",)
 
 
 def test_a_server_that_takes_a_lost_ones_place_begins_with_the_workers_weighted_mean():

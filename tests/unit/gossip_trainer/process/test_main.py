@@ -77,3 +77,15 @@ def test_a_fault_nobody_foresaw_is_one_line_in_the_log_and_a_traceback_outside(
     with pytest.raises(ZeroDivisionError):
         main(environ)
     assert failure(tmp_path).reason == "ZeroDivisionError: by zero"
+
+
+@pytest.mark.parametrize("role", Role)
+def test_every_role_has_its_own_part(environ, monkeypatch, role):
+    ran = []
+    monkeypatch.setattr(module, "load_job", lambda path: None)
+    monkeypatch.setattr(module, "build_task", lambda job, environment: "task")
+    runs = {each: lambda *given, each=each: ran.append((each, given)) for each in module.RUNS}
+    monkeypatch.setattr(module, "RUNS", runs)
+    assert main(environ | {"GOSSIP_ROLE": role.value}) == 0
+    ((ran_as, (environment, task, _events)),) = ran
+    assert (ran_as, environment.role, task) == (role, role, "task")

@@ -10,7 +10,8 @@ from gossip_trainer.simulation.simulator import Simulator
 def merged(base, changes):
     out = dict(base)
     for key, value in changes.items():
-        out[key] = merged(out[key], value) if isinstance(value, dict) and key in out else value
+        changes_a_part = isinstance(value, dict) and key in out and "name" not in value
+        out[key] = merged(out[key], value) if changes_a_part else value
     return out
 
 
@@ -40,6 +41,55 @@ SPEC = {
 }
 BLOCKING = {"type": "Gossip", "gossip": {"overlap": False}}
 ALL_REDUCE = {"type": "AllReduce"}
+
+
+def documents(blocking):
+    """Return the documents of all kinds of strategies, by a name."""
+    gossip = {
+        exchange: {"type": "Gossip", "gossip": {"exchange": exchange, "overlap": not blocking}}
+        for exchange in ("Pull", "Push", "Pairwise", "PushSum")
+    }
+    return gossip | {
+        "ElasticAveraging": {
+            "type": "ElasticAveraging",
+            "elasticAveraging": {"period": 2, "overlap": not blocking},
+        },
+        "ParameterServer": {
+            "type": "ParameterServer",
+            "parameterServer": {"maxStaleness": 1, "overlap": not blocking},
+        },
+    }
+
+
+STRATEGIES = (
+    {f"{name}, blocking": document for name, document in documents(blocking=True).items()}
+    | {f"{name}, overlapped": document for name, document in documents(blocking=False).items()}
+    | {
+        "AllReduce": ALL_REDUCE,
+        "LocalSGD": {"type": "LocalSGD", "localSGD": {"period": 3}},
+        "NoLoCo": {
+            "type": "LocalSGD",
+            "localSGD": {"period": 3, "averaging": "Gossip", "partnerDeadline": "2s"},
+        },
+    }
+)
+
+
+def changes_for(name):
+    """Return what makes a job one of this strategy and, where it has servers, with two of them."""
+    document = STRATEGIES[name]
+    served = document["type"] in {"ElasticAveraging", "ParameterServer"}
+    return {"strategy": document} | ({"server": {"shards": 2}} if served else {})
+
+
+@pytest.fixture(params=STRATEGIES)
+def any_strategy(request):
+    return changes_for(request.param)
+
+
+@pytest.fixture(params=[name for name in STRATEGIES if name not in {"AllReduce", "LocalSGD"}])
+def resilient_strategy(request):
+    return changes_for(request.param)
 
 
 @pytest.fixture

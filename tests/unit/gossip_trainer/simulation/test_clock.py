@@ -1,7 +1,7 @@
 import pytest
 
 from gossip_trainer.errors import RunError
-from gossip_trainer.simulation.clock import Clock, Process, Signal
+from gossip_trainer.simulation.clock import Bell, Clock, Process, Signal, drive
 
 
 class Log(list):
@@ -94,3 +94,91 @@ def test_a_killed_process_never_goes_on():
     clock.after(0.5, process.kill)
     run(clock)
     assert log == []
+
+
+def test_those_that_wait_for_a_signal_are_woken_in_the_order_in_which_they_came():
+    signal, log = Signal(), Log()
+    for word in "cab":
+        signal.wake(log.note(word))
+    signal.give()
+    assert "".join(log) == "cab"
+
+
+# Waiting for news
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+@pytest.fixture
+def bell(clock):
+    return Bell(clock)
+
+
+def listen(clock, bell, *waits):
+    """Start a process that waits several times; return when each wait was over."""
+    moments = []
+
+    def life():
+        for seconds in waits:
+            yield bell.wait(seconds)
+            moments.append(clock.now)
+
+    Process(clock, life()).start()
+    return moments
+
+
+def test_a_bell_wakes_the_one_that_waits(clock, bell):
+    moments = listen(clock, bell, float("inf"))
+    clock.after(3.0, bell.ring)
+    run(clock)
+    assert moments == [3.0]
+
+
+def test_a_wait_ends_by_itself_when_its_time_is_over(clock, bell):
+    moments = listen(clock, bell, 5.0, 2.0)
+    run(clock)
+    assert moments == [5.0, 7.0]
+
+
+def test_a_ring_that_nobody_waited_for_ends_the_next_wait_and_only_that(clock, bell):
+    bell.ring()
+    bell.ring()
+    moments = listen(clock, bell, 5.0, 5.0)
+    run(clock)
+    assert moments == [0.0, 5.0]
+
+
+def test_the_time_of_a_wait_that_a_ring_ended_does_not_end_the_next(clock, bell):
+    moments = listen(clock, bell, 5.0, 100.0)
+    clock.after(3.0, bell.ring)
+    run(clock)
+    assert moments == [3.0, 103.0]
+
+
+def test_a_wait_for_ever_puts_nothing_on_the_clock(clock, bell):
+    listen(clock, bell, float("inf"))
+    clock.after(1.0, lambda: None)
+    run(clock)
+    assert clock.now == 1.0
+
+
+def test_the_steps_of_a_boundary_are_driven_through_their_waits_to_their_value(clock, bell):
+    moments = []
+
+    def steps():
+        yield 4.0
+        moments.append(clock.now)
+        yield float("inf")
+        moments.append(clock.now)
+        return "value"
+
+    def life():
+        moments.append((yield from drive(steps(), bell)))
+
+    Process(clock, life()).start()
+    clock.after(9.0, bell.ring)
+    run(clock)
+    assert moments == [4.0, 9.0, "value"]

@@ -3,10 +3,12 @@ import torch
 from torch import nn
 from torch.nn.functional import cross_entropy
 
-from gossip_trainer.algorithms.iterate import Iterate
+from gossip_trainer.algorithms.iterate import Iterate, LookAhead
 from gossip_trainer.data.dataset import Batch
 from gossip_trainer.replica.flat import FlatModel
-from gossip_trainer.simulation.replica import SharedModule, Snapshots
+from gossip_trainer.simulation.laps import Lap
+from gossip_trainer.simulation.replica import SharedModule, Snapshots, VirtualPublisher
+from gossip_trainer.transport.wire import SnapshotHeader
 
 
 def make_module():
@@ -42,7 +44,7 @@ def test_a_workers_gradient_is_that_of_a_module_of_its_own_to_the_bit(shared, ba
         replica = replicas[value]
         replica.model.vector.copy_(own.vector)
 
-        loss = shared.compute_gradient(replica, batch)
+        loss = shared.compute_gradient(replica, batch, cross_entropy)
 
         expected = cross_entropy(own.module(batch.inputs), batch.targets)
         expected.backward()
@@ -54,7 +56,7 @@ def test_a_workers_gradient_is_that_of_a_module_of_its_own_to_the_bit(shared, ba
 def test_computing_for_one_worker_leaves_the_others_as_they_are(shared, batch):
     one, other = shared.replica(), shared.replica()
     before = other.model.vector.clone()
-    shared.compute_gradient(one, batch)
+    shared.compute_gradient(one, batch, cross_entropy)
     assert not torch.equal(one.model.vector, before)
     assert torch.equal(other.model.vector, before)
 
@@ -64,21 +66,57 @@ def test_all_workers_share_one_gradient(shared):
     assert len(gradients) == 1
 
 
-def test_a_snapshot_that_nobody_reads_gives_its_buffer_to_the_next(shared):
-    snapshots, x = Snapshots(shared), torch.zeros_like(shared.initial)
-    newest = None
+@pytest.fixture
+def snapshots(shared):
+    return Snapshots(shared)
+
+
+def take(snapshots, value, **header):
+    x = Iterate(torch.full_like(snapshots._like, value))
+    return snapshots.take(x, SnapshotHeader(step=int(value), samples=0, **header))
+
+
+def test_a_snapshot_knows_what_was_said_about_it(snapshots):
+    snapshot = take(snapshots, 3.0, finished=True, weight=0.25)
+    assert (snapshot.step, snapshot.finished, snapshot.weight) == (3, True, 0.25)
+    assert torch.all(snapshot.vector == 3.0)
+
+
+def test_what_is_kept_is_x_and_not_the_live_look_ahead(snapshots, shared):
+    n = shared.layout.num_parameters
+    x = Iterate(torch.ones_like(shared.initial), LookAhead(torch.ones(n), 0.5))
+    snapshot = snapshots.take(x, SnapshotHeader(step=1, samples=0))
+    assert torch.all(snapshot.vector[:n] == 1.5)
+    assert torch.all(snapshot.vector[n:] == 1.0)
+
+
+def test_a_snapshot_that_nobody_reads_gives_its_buffer_to_the_next(snapshots):
+    publisher = VirtualPublisher(snapshots, Lap())
     for step in range(5):
-        newest = snapshots.publish(Iterate(x.fill_(step)), step, old=newest)
+        x = Iterate(torch.full_like(snapshots._like, float(step)))
+        assert publisher.publish(x, SnapshotHeader(step=step, samples=0))
     assert snapshots.allocated == 1
-    assert (newest.step, newest.vector[0]) == (4, 4.0)
+    assert (publisher.newest.step, publisher.newest.vector[0]) == (4, 4.0)
 
 
-def test_a_snapshot_stays_as_it_is_while_somebody_reads_it(shared):
-    snapshots, x = Snapshots(shared), torch.zeros_like(shared.initial)
-    read = snapshots.publish(Iterate(x.fill_(1.0)), 1, old=None)
+def test_a_snapshot_stays_as_it_is_while_somebody_reads_it(snapshots):
+    read = take(snapshots, 1.0)
     read.readers += 1
-    newest = snapshots.publish(Iterate(x.fill_(2.0)), 2, old=read)
+    snapshots.release(read)  # its publisher goes on
+    newest = take(snapshots, 2.0)
     assert (read.vector[0], newest.vector[0]) == (1.0, 2.0)
     snapshots.release(read)
-    snapshots.publish(Iterate(x.fill_(3.0)), 3, old=newest)
+    take(snapshots, 3.0)
     assert snapshots.allocated == 2
+    assert newest.vector[0] == 2.0
+
+
+def test_one_that_withdraws_publishes_nothing_and_its_readers_go_on(snapshots):
+    publisher = VirtualPublisher(snapshots, Lap())
+    publisher.publish(Iterate(snapshots._like + 0.0), SnapshotHeader(step=1, samples=0))
+    read = publisher.newest
+    read.readers += 1
+    publisher.withdraw()
+    publisher.withdraw()
+    assert publisher.newest is None
+    assert read.readers == 1

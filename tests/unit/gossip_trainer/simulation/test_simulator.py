@@ -174,7 +174,8 @@ def test_a_worker_that_joins_begins_with_a_peers_model_and_its_step(make_simulat
     def look():
         joined, peer = simulator.workers[-1], simulator.workers[0]
         assert joined.parts.endpoint.name == "worker-3-1"
-        copied.append(torch.equal(vectors(simulator)[-1], peer.boundary.newest.vector))
+        newest = peer.parts.publisher.newest
+        copied.append(torch.equal(vectors(simulator)[-1], newest.vector))
 
     simulator.world.clock.after(4.9, look)
     result = simulator.run()
@@ -200,7 +201,8 @@ def test_the_target_ends_the_job_at_the_next_boundary(make_simulator):
     ).run()
     assert result.stop == "target"
     assert result.reached == result.evaluations[0]
-    assert result.final.seconds == 1.0
+    assert result.final.job_steps == 4  # every worker ends the step it is in
+    assert result.final.seconds == 0.0  # when the job was stopped
 
 
 def test_the_budget_and_the_learning_rate_follow_the_samples_of_all(make_simulator):
@@ -235,7 +237,13 @@ def test_a_job_without_its_simulation_is_refused_with_a_way_out(make_job):
         check(make_job(simulation=None))
 
 
-def test_faults_with_all_reduce_are_refused(make_job, all_reduce):
-    job = make_job(strategy=all_reduce, simulation={"faults": [{"at": "1s", "crash": 1}]})
-    with pytest.raises(RunError, match=r"spec\.simulation\.faults: all-reduce needs all"):
+@pytest.mark.parametrize("strategy", [{"type": "AllReduce"}, {"type": "LocalSGD"}])
+def test_faults_are_refused_where_all_workers_meet(make_job, strategy):
+    job = make_job(strategy=strategy, simulation={"faults": [{"at": "1s", "crash": 1}]})
+    with pytest.raises(RunError, match=r"spec\.simulation\.faults: where all workers meet"):
         check(job)
+
+
+def test_faults_are_allowed_where_workers_meet_in_pairs(make_job):
+    strategy = {"type": "LocalSGD", "localSGD": {"averaging": "Gossip"}}
+    check(make_job(strategy=strategy, simulation={"faults": [{"at": "1s", "crash": 1}]}))

@@ -1,233 +1,95 @@
-"""The step boundary over an exchange in memory: what happens in which order, and when it ends."""
+"""The step boundary over an exchange in memory: what happens in which order, and how it ends."""
 
-import threading
-from dataclasses import dataclass, field
 from datetime import timedelta
-from functools import partial
 
 import pytest
 import torch
+from lone_worker import LEARNING_RATE, Stream, build_worker, gossip, members
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from gossip_api.names import Role
-from gossip_api.training import Budget, Optimizer
+from gossip_api.topology import Topology
+from gossip_api.training import Budget
 from gossip_trainer.algorithms.all_reduce import AllReduce
 from gossip_trainer.algorithms.base import Algorithm
-from gossip_trainer.algorithms.effects import Fetch, Loss, Message
+from gossip_trainer.algorithms.effects import Fetch, Loss, Send, Shard
+from gossip_trainer.algorithms.local_sgd import LocalSGD
+from gossip_trainer.algorithms.pairwise import Pairwise
 from gossip_trainer.algorithms.pull_gossip import PullGossip
+from gossip_trainer.algorithms.push_sum import PushSum
+from gossip_trainer.algorithms.selection import PeerSelection
 from gossip_trainer.errors import RunError
-from gossip_trainer.membership.peers import Peers
-from gossip_trainer.membership.roster import Endpoint, Roster
-from gossip_trainer.progress.budget import BudgetMeter
 from gossip_trainer.progress.ledger import StopReason
-from gossip_trainer.progress.shared import JobProgress
-from gossip_trainer.replica.flat import FlatModel
-from gossip_trainer.replica.snapshots import Snapshots
-from gossip_trainer.training.boundary import Limits, Links, StepBoundary
+from gossip_trainer.training import boundary as module
 from gossip_trainer.training.collective import Agreement
-from gossip_trainer.training.exchange import Arrived, Lost
-from gossip_trainer.training.optimizers import build_optimizer
-
-ALWAYS_ONE = 0.75  # of two ranks, a stream that gives this draws rank 1
-MUCH = Budget(samples=10**9)
-
-
-class Stream:
-    def random(self):
-        return ALWAYS_ONE
-
-
-class Clock:
-    def __init__(self, now=1000.0):
-        self.now = now
-
-    def __call__(self):
-        return self.now
-
-    def advance(self, seconds):
-        self.now += seconds
-
-
-class FakeExchange:
-    """Fetches end when the test says so; `at_wait` runs when somebody waits."""
-
-    def __init__(self):
-        self.busy, self.outcome, self.begun = False, None, []
-        self.at_wait = lambda: None
-
-    def begin(self, fetch, peer):
-        assert not self.busy
-        self.busy = True
-        self.begun.append((fetch, peer.name))
-
-    def arrive(self, vector, step=0, *, finished=False):
-        fetch, name = self.begun[-1]
-        self.outcome = Arrived(fetch, name, Message(vector, step), finished)
-
-    def lose(self, reason="it hung up", *, suspect=True):
-        fetch, name = self.begun[-1]
-        self.outcome = Lost(fetch, name, reason, suspect)
-
-    def collect(self, wait_seconds=0.0):
-        if wait_seconds:
-            self.at_wait()
-        outcome, self.outcome = self.outcome, None
-        self.busy = self.busy and outcome is None
-        return outcome
-
-
-@dataclass
-class Journal:
-    """An observer that writes down what it sees, with the parts of a boundary that are fakes."""
-
-    entries: list = field(default_factory=list)
-
-    def stepped(self, boundary):
-        self.entries.append("stepped")
-
-    def exchange_lost(self, peer, step, reason):
-        self.entries.append(("lost", peer, step, reason))
-
-    def view_changed(self, view):
-        self.entries.append(("view", view.ranks))
-
-
-@dataclass
-class Worker:
-    """A boundary with everything around it."""
-
-    boundary: StepBoundary
-    model: FlatModel
-    optimizer: torch.optim.Optimizer
-    snapshots: Snapshots
-    exchange: FakeExchange
-    peers: Peers
-    progress: JobProgress
-    journal: Journal
-    clock: Clock
-    wall: Clock
-
-    def step(self, gradient=0.0):
-        self.model.gradient.fill_(gradient)
-        self.boundary.gradient_ready(samples=8)
-        self.optimizer.step()
-        return self.boundary.step_done(loss=0.5)
-
-    def published(self):
-        pin = self.snapshots.pin()
-        try:
-            return pin.header, pin.vector.clone()
-        finally:
-            pin.release()
-
-    @property
-    def x(self):
-        return self.model.vector
-
-    def peer_model(self, value):
-        return torch.full_like(self.x, value)
-
-
-def others(*ranks):
-    return Roster(tuple(Endpoint(Role.WORKER, rank, 0, "10.0.0.1", rank) for rank in ranks))
-
-
-def gossip(**settings):
-    return lambda rank, view: PullGossip(rank, view, Stream(), **settings)
-
-
-@pytest.fixture
-def build():
-    def build(algorithm=None, *, rank=0, budget=MUCH, collective=None, roster=None, **limits):
-        torch.manual_seed(1)
-        model = FlatModel(nn.Linear(16, 8))
-        settings = Optimizer(name="sgd", learning_rate=0.5)
-        optimizer = build_optimizer(settings, [model.parameter])
-        clock, wall = Clock(), Clock(5000.0)
-        progress = JobProgress(clock)
-        progress.begin(rank, 0, wall.now)
-        roster = roster or [others(0, 1)]
-        peers = Peers(rank, 0, lambda: roster[0])
-        peers.refresh(clock.now)
-        journal, exchange, snapshots = Journal(), FakeExchange(), Snapshots(model.layout)
-        boundary = StepBoundary(
-            f"worker-{rank}-0",
-            algorithm=(algorithm or gossip())(rank, peers.view),
-            model=model,
-            optimizer=optimizer,
-            links=Links(snapshots, peers, exchange, progress, collective),
-            limits=Limits(BudgetMeter(budget, epoch_samples=100, steps_samples=16), **limits),
-            observer=journal,
-            clock=clock,
-            wall_clock=wall,
-        )
-        parts = (model, optimizer, snapshots, exchange, peers, progress, journal, clock, wall)
-        return Worker(boundary, *parts)
-
-    return build
-
 
 # Order
 
 
-def test_x_is_published_then_what_arrived_is_delivered_then_the_algorithm_is_asked(build):
+def test_x_is_published_then_what_arrived_is_delivered_then_the_algorithm_is_asked():
     calls = []
 
     class Spy(Algorithm):
+        def before_step(self, x):
+            calls.append("before_step")
+
         def on_gradient(self, x, gradient):
             calls.append("on_gradient")
             return ()
 
         def on_step(self, x):
             calls.append(("on_step", worker.published()[0].step))
-            return (Fetch(1),)
+            return (Fetch(1),) if self.idle else ()
+
+        def on_answer(self, effect, message, x):
+            calls.append(("on_answer", worker.published()[0].step, effect.peer, message.step))
+            return ()
 
         def on_message(self, sender, message, x):
             calls.append(("on_message", worker.published()[0].step, sender, message.step))
             return ()
 
-    worker = build(Spy)
+    worker = build_worker(Spy)
     worker.step()
-    worker.exchange.arrive(worker.peer_model(1.0), step=7)
+    worker.exchange.arrive(worker.filled(1.0), step=7)
+    worker.letters.put("worker-1-0", worker.filled(1.0), step=5)
     worker.step()
     assert calls == [
-        "on_gradient",
-        ("on_step", 1),
-        "on_gradient",
-        ("on_message", 2, 1, 7),
+        *("before_step", "on_gradient", ("on_step", 1)),
+        *("before_step", "on_gradient"),
+        ("on_answer", 2, 1, 7),
+        ("on_message", 2, 1, 5),
         ("on_step", 2),
     ]
 
 
-def test_the_published_x_is_that_after_the_own_step_and_before_mixing(build):
-    worker = build()
+def test_the_published_x_is_that_after_the_own_step_and_before_mixing():
+    worker = build_worker()
     worker.step()
     after_one = worker.x.clone()
-    worker.exchange.arrive(worker.peer_model(100.0))
+    worker.exchange.arrive(worker.filled(100.0))
     worker.step(gradient=2.0)
     header, vector = worker.published()
     n = worker.model.layout.num_parameters
     assert (header.step, header.samples, header.loss) == (2, 16, 0.5)
-    torch.testing.assert_close(vector[:n], after_one[:n] - 0.5 * 2.0)
+    torch.testing.assert_close(vector[:n], after_one[:n] - LEARNING_RATE * 2.0)
     torch.testing.assert_close(worker.x, (vector + 100.0) / 2)
 
 
-def test_with_overlap_a_step_never_waits_and_mixes_at_the_first_boundary_after_arrival(build):
-    worker = build()
-    worker.exchange.at_wait = lambda: pytest.fail("waited")
+def test_with_overlap_a_step_never_waits_and_mixes_at_the_first_boundary_after_arrival():
+    worker = build_worker()
     worker.step()
     before = worker.x.clone()
     worker.step()
     assert torch.equal(worker.x, before)
-    worker.exchange.arrive(worker.peer_model(3.0))
+    worker.exchange.arrive(worker.filled(3.0))
     worker.step()
     torch.testing.assert_close(worker.x, (before + 3.0) / 2)
 
 
-def test_without_overlap_the_peers_model_is_mixed_in_before_the_step_returns(build):
-    worker = build(gossip(overlap=False))
-    worker.exchange.at_wait = lambda: worker.exchange.arrive(worker.peer_model(3.0), step=1)
+def test_without_overlap_the_peers_model_is_mixed_in_before_the_step_returns():
+    worker = build_worker(gossip(overlap=False))
+    worker.at_wait = lambda _: worker.exchange.arrive(worker.filled(3.0), step=1)
     before = worker.x.clone()
     assert worker.step()
     torch.testing.assert_close(worker.x, (before + 3.0) / 2)
@@ -235,36 +97,73 @@ def test_without_overlap_the_peers_model_is_mixed_in_before_the_step_returns(bui
     assert not worker.exchange.busy
 
 
-def test_a_wait_goes_on_over_many_slices_of_time(build):
-    worker, slices = build(gossip(overlap=False)), []
-
-    def at_wait():
-        slices.append(1)
-        if len(slices) == 5:
-            worker.exchange.arrive(worker.peer_model(3.0))
-
-    worker.exchange.at_wait = at_wait
-    worker.step()
-    assert (len(slices), worker.boundary.counters.exchanges) == (5, 1)
-
-
-def test_a_wait_is_cut_short_by_the_end_of_the_job(build):
-    worker = build(gossip(overlap=False))
-    worker.exchange.at_wait = lambda: worker.progress.end(StopReason.TARGET, "x", at=1.0)
-    assert not worker.step()
-    assert worker.boundary.counters.exchanges == 0
-
-
-def test_alone_a_worker_is_plain_sgd_to_the_bit(build):
-    worker = build(gossip(overlap=False), roster=[others(0)])
+def test_alone_a_worker_is_plain_sgd_to_the_bit():
+    worker = build_worker(gossip(overlap=False), roster=[members(0)])
     plain = nn.Parameter(worker.model.parameter.detach().clone())
-    reference = torch.optim.SGD([plain], lr=0.5)
+    reference = torch.optim.SGD([plain], lr=LEARNING_RATE)
     for gradient in (0.3, -1.7, 0.01):
         plain.grad = torch.full_like(plain, gradient)
         reference.step()
         worker.step(gradient)
     assert torch.equal(worker.model.parameter, plain)
     assert worker.exchange.begun == []
+
+
+def test_the_algorithm_knows_when_it_is_asked_whether_an_exchange_could_begin():
+    idle = []
+
+    class Spy(Algorithm):
+        def on_gradient(self, x, gradient):
+            idle.append(("gradient", self.idle))
+            return (Fetch(1),) if self.idle else ()
+
+        def on_step(self, x):
+            idle.append(("step", self.idle))
+            return ()
+
+    worker = build_worker(Spy)
+    worker.step()
+    worker.exchange.arrive(worker.filled(1.0))
+    worker.step()
+    # What has arrived but was not collected keeps the exchange busy until the boundary.
+    assert idle == [("gradient", True), ("step", False), ("gradient", False), ("step", True)]
+
+
+def test_one_that_exchanges_on_the_gradient_is_brought_what_has_come_before_that_as_well():
+    told = []
+
+    class Spy(Algorithm):
+        exchanges_on_gradient = True
+
+        def on_gradient(self, x, gradient):
+            told.append(("gradient", self.idle))
+            return (Fetch(1),)
+
+        def on_answer(self, effect, message, x):
+            told.append("answer")
+            return ()
+
+    worker = build_worker(Spy)
+    worker.step()
+    worker.exchange.arrive(worker.filled(1.0))
+    worker.step()
+    assert told == [("gradient", True), "answer", ("gradient", True)]
+
+
+def test_whether_the_worker_steps_itself_is_the_algorithms_word():
+    class Served(Algorithm):
+        steps_locally = False
+
+    assert not build_worker(Served).boundary.steps_locally
+    assert build_worker().boundary.steps_locally
+
+
+def test_a_late_worker_counts_on_from_the_step_of_the_model_it_copied():
+    worker = build_worker(first_step=40)
+    worker.step()
+    assert worker.boundary.counters.steps == 41
+    assert worker.published()[0].step == 41
+    assert worker.exchange.begun[0].step == 41
 
 
 # Cost
@@ -284,30 +183,35 @@ class FullSizeOperations(TorchDispatchMode):
         return func(*args, **(kwargs or {}))
 
 
-def test_publishing_is_one_pass_over_the_vector_and_mixing_is_one_more(build):
-    worker = build()
+def operations_of_a_boundary(worker):
+    with FullSizeOperations(worker.x.numel()) as operations:
+        for _ in worker.boundary.step_done(0.5):
+            pytest.fail("waited")
+    return operations.names
+
+
+def test_publishing_is_one_pass_over_the_vector_and_mixing_is_one_more():
+    worker = build_worker()
     worker.step()
-    with FullSizeOperations(worker.x.numel()) as publishing:
-        worker.boundary.step_done(0.5)
-    worker.exchange.arrive(worker.peer_model(3.0))
-    with FullSizeOperations(worker.x.numel()) as mixing:
-        worker.boundary.step_done(0.5)
-    assert publishing.names == ["copy_"]
-    assert mixing.names == ["copy_", "lerp_"]
+    publishing = operations_of_a_boundary(worker)
+    worker.exchange.arrive(worker.filled(3.0))
+    assert publishing == ["copy_"]
+    assert operations_of_a_boundary(worker) == ["copy_", "lerp_"]
 
 
 # Losses and views
 
 
-def test_a_lost_exchange_is_counted_reported_and_told_to_algorithm_and_peers(build):
+def test_a_lost_exchange_is_counted_reported_and_told_to_algorithm_and_peers():
     told = []
 
     class Spy(PullGossip):
-        def on_lost(self, effect, reason):
+        def on_lost(self, effect, reason, x):
             told.append((effect, reason))
-            return super().on_lost(effect, reason)
+            return super().on_lost(effect, reason, x)
 
-    worker = build(lambda rank, view: Spy(rank, view, Stream()))
+    selection = PeerSelection(Topology(), "Uniform", seed=1)
+    worker = build_worker(lambda rank, view: Spy(rank, view, selection, Stream()))
     worker.step()
     before = worker.x.clone()
     worker.exchange.lose("it hung up")
@@ -319,8 +223,8 @@ def test_a_lost_exchange_is_counted_reported_and_told_to_algorithm_and_peers(bui
     assert torch.equal(worker.x, before)
 
 
-def test_a_loss_that_is_no_fault_of_the_peer_leaves_it_in_the_view(build):
-    worker = build()
+def test_a_loss_that_is_no_fault_of_the_peer_leaves_it_in_the_view():
+    worker = build_worker()
     worker.step()
     worker.exchange.lose("nothing published yet", suspect=False)
     worker.step()
@@ -328,68 +232,52 @@ def test_a_loss_that_is_no_fault_of_the_peer_leaves_it_in_the_view(build):
     assert worker.boundary.counters.lost == 1
 
 
-def test_a_fetch_is_skipped_and_counted_while_the_one_before_is_under_way(build):
-    worker = build()
-    for _ in range(4):
-        worker.step()
-    assert len(worker.exchange.begun) == 1
-    assert worker.boundary.counters.skipped == 3
-
-
-def test_a_fetch_from_a_peer_that_has_left_is_told_to_the_algorithm_and_not_begun(build):
-    lost = []
-
-    class Stubborn(Algorithm):
-        def on_step(self, x):
-            return (Fetch(7),)
-
-        def on_lost(self, effect, reason):
-            lost.append((effect, reason))
-            return ()
-
-    worker = build(Stubborn)
-    assert worker.step()
-    assert worker.exchange.begun == []
-    assert lost == [(Fetch(7), Loss.PEER)]
-
-
-def test_a_new_member_is_told_to_algorithm_and_observer(build):
-    roster = [others(0, 1)]
-    worker = build(roster=roster)
+def test_a_new_member_is_told_to_algorithm_and_observer():
+    roster = [members(0, 1)]
+    worker = build_worker(roster=roster)
     worker.step()
     assert worker.journal.entries == ["stepped"]
-    roster[0] = others(0, 1, 2)
+    roster[0] = members(0, 1, 2)
     worker.step()
     assert worker.journal.entries == ["stepped", ("view", (0, 1, 2)), "stepped"]
-    assert worker.boundary._algorithm.view.ranks == (0, 1, 2)
+    assert worker.algorithm.view.ranks == (0, 1, 2)
 
 
-def test_a_peer_that_has_finished_is_mixed_in_and_left_out_after_a_while(build):
-    worker = build()
+def finish_by_a_snapshot(worker):
+    worker.exchange.arrive(worker.filled(1.0), finished=True)
+
+
+def finish_by_a_refusal(worker):
+    worker.exchange.lose("it has finished", suspect=False, finished=True)
+
+
+@pytest.mark.parametrize("finish", [finish_by_a_snapshot, finish_by_a_refusal])
+def test_a_peer_that_has_finished_is_left_out_after_a_while(finish):
+    worker = build_worker()
     worker.step()
-    worker.exchange.arrive(worker.peer_model(1.0), finished=True)
+    finish(worker)
     worker.step()
-    assert worker.boundary.counters.exchanges == 1
     assert worker.boundary.view.ranks == (0, 1)
-    worker.clock.now += 5.0
+    worker.clock.advance(5.0)
     worker.step()
     assert worker.boundary.view.ranks == (0,)
 
 
-def test_exchanges_bytes_and_staleness_are_counted(build):
-    worker = build()
-    for step in (1, 2):
-        worker.step()
-        worker.exchange.arrive(worker.peer_model(1.0), step=step - 2)
+def test_a_peer_that_answers_is_no_longer_suspected():
+    worker = build_worker()
+    worker.peers.lost("worker-1-0", worker.clock.now - 10.0)
     worker.step()
-    counters = worker.boundary.counters
-    assert (counters.steps, counters.exchanges, counters.staleness_sum) == (3, 2, 3 + 3)
-    assert counters.received_bytes == 2 * worker.model.layout.num_bytes
-    assert counters.loss_sum == 1.5
+    worker.exchange.arrive(worker.filled(1.0))
+    worker.step()
+    worker.peers.lost("worker-1-0", worker.clock.now)
+    worker.peers.refresh(worker.clock.now)
+    worker.clock.advance(1.0)  # the first loss of a row, not the second
+    worker.peers.refresh(worker.clock.now)
+    assert worker.boundary.view.ranks == (0, 1)
 
 
-def test_a_step_that_readers_left_no_buffer_for_is_counted_and_training_goes_on(build):
-    worker = build()
+def test_a_step_that_readers_left_no_buffer_for_is_counted_and_training_goes_on():
+    worker = build_worker()
     for _ in range(2):
         worker.step()
         worker.snapshots.pin()
@@ -400,193 +288,297 @@ def test_a_step_that_readers_left_no_buffer_for_is_counted_and_training_goes_on(
     assert worker.published()[0].step == 3
 
 
+def test_losses_that_are_not_finite_are_counted_and_not_summed():
+    worker = build_worker()
+    for loss in (0.5, float("nan"), float("inf"), 1.5):
+        worker.step(loss=loss)
+    counters = worker.boundary.counters
+    assert (counters.steps, counters.loss_sum, counters.nonfinite) == (4, 2.0, 2)
+
+
 # The end
 
 
-def steps_until_the_end(worker, limit=50):
-    return next(step for step in range(1, limit) if not worker.step())
-
-
-@pytest.mark.parametrize(
-    ("budget", "steps"), [(Budget(samples=20), 3), (Budget(samples=24), 3), (Budget(epochs=0.4), 5)]
-)
-def test_the_worker_that_uses_the_budget_up_ends_the_job_for_all(build, budget, steps):
-    worker = build(budget=budget)
-    assert steps_until_the_end(worker) == steps
-    stop = worker.progress.stop
-    assert (stop.reason, stop.by, stop.at) == (StopReason.BUDGET, "worker-0-0", 5000.0)
-
-
-def test_samples_of_others_use_the_budget_up_too(build):
-    worker, other = build(budget=Budget(samples=100)), JobProgress(Clock())
-    other.begin(1, 0, 5000.0)
-    other.count(84)
-    worker.progress.receive("worker-1-0", other.send())
-    assert (worker.boundary.job_samples, worker.boundary.own_samples) == (84, 0)
-    assert steps_until_the_end(worker) == 2
-    assert worker.boundary.epoch == 1.0
-
-
-def test_a_budget_of_seconds_counts_from_the_first_workers_beginning(build):
-    worker = build(budget=Budget(seconds=10.0))
-    worker.wall.now += 9.9
-    assert worker.step()
-    worker.wall.now += 0.1
-    assert not worker.step()
-    assert worker.progress.stop.reason is StopReason.BUDGET
-
-
-def test_a_budget_of_steps_ends_this_worker_and_nobody_else(build):
-    worker = build(budget=Budget(steps_per_worker=4))
-    assert steps_until_the_end(worker) == 4
-    assert worker.progress.stop is None
-
-
-def test_the_active_deadline_ends_the_job(build):
-    worker = build(active_deadline=timedelta(minutes=1))
-    worker.wall.now += 59.0
-    assert worker.step()
-    worker.wall.now += 1.0
-    assert not worker.step()
-    assert worker.progress.stop.reason is StopReason.DEADLINE
-
-
-def test_a_stop_that_somebody_else_recorded_ends_this_worker(build):
-    worker = build()
-    assert worker.step()
-    worker.progress.end(StopReason.TARGET, "evaluator-0-0", at=5000.0)
-    assert not worker.step()
-
-
-def test_a_worker_that_is_to_leave_ends_after_its_step_and_the_job_goes_on(build):
-    worker = build()
-    worker.boundary.leave()
-    assert not worker.step()
-    assert worker.progress.stop is None
-
-
-def test_the_final_model_is_published_as_finished(build):
-    worker = build()
+def test_the_final_model_is_published_as_finished():
+    worker = build_worker()
     worker.step(gradient=1.0)
-    worker.boundary.finish()
+    worker.exchange.arrive(worker.filled(1.0))
+    worker.finish()
     header, vector = worker.published()
-    assert (header.step, header.samples, header.finished) == (1, 8, True)
+    assert (header.step, header.samples, header.finished, header.loss) == (1, 8, True, None)
     assert torch.equal(vector, worker.x)
 
 
-def test_a_final_model_that_readers_leave_no_buffer_for_is_an_error_in_the_end(build):
-    worker = build()
+def test_what_lay_in_the_letter_box_is_taken_in_and_newcomers_are_declined():
+    told = []
+
+    class Spy(Algorithm):
+        def on_message(self, sender, message, x):
+            told.append((sender, worker.letters.closed))
+            return ()
+
+        def on_finish(self, x):
+            told.append(("finish", worker.letters.closed))
+            return ()
+
+    worker = build_worker(Spy, roster=[members(0, 1, 2)])
+    worker.letters.put("worker-1-0", worker.filled(1.0))
+
+    def publish(x, header, publish=worker.snapshots.publish):
+        told.append(("published", worker.letters.closed))
+        return publish(x, header)
+
+    worker.snapshots.publish = publish
+    worker.finish()
+    assert told == [(1, False), ("finish", False), ("published", True)]
+
+
+def test_what_came_between_the_farewell_and_the_closing_is_in_the_final_model():
+    worker = build_worker(lambda rank, view: PushSum(rank, view, None, Stream()))
+    close = worker.letters.close
+
+    def close_late():
+        worker.letters.put("worker-1-0", worker.filled(3.0), scalars=(1.0,))
+        close()
+
+    worker.letters.close = close_late
+    before = worker.x.clone()
+    worker.finish()
+    header, vector = worker.published()
+    torch.testing.assert_close(vector, (before + 3.0) / 2)
+    assert header.weight == 2.0
+
+
+def asked():
+    """Return a worker that has asked another's algorithm and trains on."""
+    worker = build_worker(pairwise)
+    worker.step()
+    return worker
+
+
+def pairwise(rank, view):
+    return Pairwise(rank, view, PeerSelection(Topology(), "UniformOthers", seed=1), Stream())
+
+
+def test_the_own_last_message_is_waited_for_and_its_answer_taken_in():
+    worker, waited = asked(), []
+    before = worker.x.clone()
+
+    def at_wait(seconds):
+        waited.append(seconds)
+        worker.clock.advance(1.0)
+        if len(waited) == 3:
+            worker.exchange.arrive(worker.filled(3.0))
+
+    worker.at_wait = at_wait
+    worker.finish()
+    assert waited == [5.0, 4.0, 3.0]
+    torch.testing.assert_close(worker.published()[1], before - 3.0)
+
+
+def test_even_a_message_that_was_put_aside_is_waited_for_in_the_end():
+    worker = asked()
+    before = worker.x.clone()
+    worker.exchange.put_aside()
+    worker.at_wait = lambda _: worker.exchange.arrive(worker.filled(3.0))
+    worker.finish()
+    torch.testing.assert_close(worker.published()[1], before - 3.0)
+
+
+def test_a_message_that_does_not_end_is_given_up_in_the_end():
+    worker = asked()
+    worker.at_wait = worker.clock.advance
+    began = worker.clock.now
+    worker.finish()
+    assert worker.clock.now == began + module.SETTLE_SECONDS
+    assert worker.published()[0].finished
+
+
+def test_others_are_answered_while_the_own_last_message_is_waited_for():
+    worker = asked()
+    worker.letters.close = lambda: worker.letters.put("worker-1-0", worker.filled(1.0), asks=True)
+    worker.at_wait = lambda _: pytest.fail("waited") if worker.letters.answers == [] else finish()
+
+    def finish():
+        worker.exchange.arrive(worker.filled(0.0))
+
+    worker.finish()
+    assert len(worker.letters.answers) == 1
+
+
+def test_a_fetch_is_not_waited_for_in_the_end():
+    worker = build_worker()
+    worker.step()
+    assert worker.exchange.busy
+    worker.finish()
+    assert worker.published()[0].finished
+
+
+def test_a_farewell_is_sent_before_the_final_model_is_published():
+    class Polite(Algorithm):
+        def on_finish(self, x):
+            return (Send(Shard(0), x.live.new_empty(0), patient=True),)
+
+    worker = build_worker(Polite, roster=[members(0, 1, servers=1)])
+    seen = []
+
+    def at_wait(_seconds):
+        seen.append((worker.sends()[0].to, worker.snapshots.pin()))
+        worker.exchange.arrive()
+
+    worker.at_wait = at_wait
+    worker.finish()
+    assert seen == [(Shard(0), None)]
+    assert worker.published()[0].finished
+
+
+def test_a_final_model_that_readers_leave_no_buffer_for_is_an_error_in_the_end():
+    worker = build_worker(Algorithm)
     for _ in range(3):
         worker.step()
         worker.snapshots.pin()
-
-    def later():
-        worker.clock.now += 20.0
-        return worker.clock.now
-
-    worker.boundary._clock = later
+    worker.at_wait = lambda _: worker.clock.advance(10.0)
     with pytest.raises(RunError, match="worker-0-0: no buffer for the final model"):
-        worker.boundary.finish()
+        worker.finish()
+
+
+def test_a_buffer_that_comes_free_in_time_takes_the_final_model():
+    worker = build_worker(Algorithm)
+    pins = []
+    for _ in range(3):
+        worker.step()
+        pins.append(worker.snapshots.pin())
+    worker.at_wait = lambda _: pins[0].release()
+    worker.finish()
+    assert worker.published()[0].finished
 
 
 # Agreement of a collective
 
 
-class Meeting:
-    """The place where the threads of a test average their vectors."""
+class Hall:
+    """Where the workers of a test average their vectors, one meeting after the other."""
 
     def __init__(self, size):
-        self._barrier = threading.Barrier(size, timeout=2.0)
-        self._given = {}
+        self.size, self._meeting = size, []
 
-    def member(self, name):
-        return Attendant(self, name)
-
-    def average(self, name, given):
-        self._given[name] = given
-        self._barrier.wait()
-        vectors, samples, stops = zip(*self._given.values(), strict=True)
-        mean, agreement = torch.stack(vectors).mean(dim=0), Agreement(sum(samples), any(stops))
-        self._barrier.wait()
-        return mean, agreement
+    def enter(self, vector, *, samples, stop):
+        meeting = self._meeting
+        meeting.append((vector.clone(), samples, stop))
+        if len(meeting) == self.size:
+            self._meeting = []
+        return meeting
 
 
 class Attendant:
-    def __init__(self, meeting, name):
-        self._meeting, self._name = meeting, name
+    """One worker's way into the hall; `afterwards` runs when it leaves."""
+
+    def __init__(self, hall):
+        self._hall, self.size = hall, hall.size
         self.afterwards = lambda: None
 
     def begin(self, vector, *, samples, stop):
-        self._vector, self._given = vector, (vector.clone(), samples, stop)
+        self._vector = vector
+        self._meeting = self._hall.enter(vector, samples=samples, stop=stop)
 
-    def wait(self):
-        mean, agreement = self._meeting.average(self._name, self._given)
-        self._vector.copy_(mean)
+    def is_ready(self):
+        return len(self._meeting) == self.size
+
+    def finish(self):
+        vectors, samples, stops = zip(*self._meeting, strict=True)
+        self._vector.copy_(torch.stack(vectors).mean(dim=0))
         self.afterwards()
-        return agreement
+        return Agreement(sum(samples), any(stops))
+
+    def received_bytes(self, num_bytes):
+        return 3 * num_bytes
+
+
+def life(worker, gradient):
+    """Train to the end, pausing wherever the worker waits and after every step."""
+    going = True
+    while going:
+        worker.boundary.begin_step()
+        worker.model.gradient.fill_(gradient)
+        yield from worker.boundary.gradient_ready(samples=8)
+        worker.optimizer.step()
+        going = yield from worker.boundary.step_done(0.5)
+        yield 0.0
 
 
 @pytest.fixture
-def run_together(build):
-    """Run two all-reduce workers to their end, and return them with their number of steps."""
+def run_together():
+    """Run two workers that meet to their end; return them with their numbers of steps."""
 
-    def run(budget=MUCH, *, after_step=lambda workers, rank, step: None, pace=(0, 0), **limits):
-        meeting, workers, steps = Meeting(2), [], [0, 0]
-        for rank in range(2):
-            collective = meeting.member(rank)
-            limits |= {"budget": budget, "collective": collective}
-            workers.append(build(AllReduce, rank=rank, **limits))
-            collective.afterwards = partial(workers[rank].wall.advance, pace[rank])
-
-        def train(rank):
-            going = True
-            while going:
-                try:
-                    going = workers[rank].step(gradient=float(rank))
-                except threading.BrokenBarrierError:
-                    going = False  # in a step that the other one does not take
-                steps[rank] += 1
-                after_step(workers, rank, steps[rank])
-
-        threads = [threading.Thread(target=train, args=(rank,)) for rank in range(2)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        return workers, steps
+    def run(make=AllReduce, *, before_turn=lambda workers: None, pace=(0, 0), **limits):
+        hall = Hall(2)
+        ways = [Attendant(hall) for _ in range(2)]
+        workers = [
+            build_worker(make, rank=rank, collective=way, **limits) for rank, way in enumerate(ways)
+        ]
+        for worker, way, seconds in zip(workers, ways, pace, strict=True):
+            way.afterwards = lambda wall=worker.wall, seconds=seconds: wall.advance(seconds)
+        lives = [life(worker, float(rank)) for rank, worker in enumerate(workers)]
+        for _ in range(500):
+            before_turn(workers)
+            ended = [next(each, "ended") for each in lives]
+            if ended == ["ended"] * 2:
+                return workers, [worker.boundary.counters.steps for worker in workers]
+        return pytest.fail("somebody waits for ever")
 
     return run
 
 
+def local_sgd(period):
+    n = build_worker().model.layout.num_parameters
+    plain = {"learning_rate": 1.0, "momentum": 0.0, "nesterov": False}
+    return lambda rank, view: LocalSGD(rank, view, n, period=period, **plain)
+
+
 def test_all_members_of_a_collective_count_the_same_samples_and_stop_at_the_same_step(run_together):
-    workers, steps = run_together(Budget(samples=70))
+    workers, steps = run_together(budget=Budget(samples=70))
     assert steps == [5, 5]  # 16 samples a step
     assert [worker.boundary.job_samples for worker in workers] == [80, 80]
     assert torch.equal(workers[0].x, workers[1].x)
 
 
 def test_all_members_of_a_collective_step_with_the_mean_gradient(run_together):
-    workers, _ = run_together(Budget(steps_per_worker=2))
-    torch.manual_seed(1)
-    start = FlatModel(nn.Linear(16, 8))
-    n = start.layout.num_parameters
-    torch.testing.assert_close(workers[0].x[:n], start.vector[:n] - 2 * 0.5 * 0.5)
+    start = build_worker().x.clone()
+    workers, _ = run_together(budget=Budget(steps_per_worker=2))
+    n = workers[0].model.layout.num_parameters
+    torch.testing.assert_close(workers[0].x[:n], start[:n] - 2 * LEARNING_RATE * 0.5)
 
 
-def end_in_step_3(workers, rank, step):
-    if (rank, step) == (1, 3):
+def test_what_a_collective_brings_is_counted(run_together):
+    workers, _ = run_together(budget=Budget(steps_per_worker=2))
+    num_bytes = workers[0].model.gradient.nbytes
+    assert workers[0].boundary.counters.received_bytes == 2 * 3 * num_bytes
+
+
+def test_between_two_meetings_all_members_count_the_others_as_themselves(run_together):
+    workers, steps = run_together(local_sgd(period=4), budget=Budget(samples=16 * 10))
+    assert steps == [10, 10]
+    assert [worker.boundary.job_samples for worker in workers] == [160, 160]
+    assert [worker.progress.stop.reason for worker in workers] == [StopReason.BUDGET] * 2
+
+
+def end_after_step_3(workers):
+    if workers[1].boundary.counters.steps == 3:
         workers[1].progress.end(StopReason.TARGET, "evaluator-0-0", at=1.0)
 
 
-def leave_in_step_3(workers, rank, step):
-    if (rank, step) == (1, 3):
+def leave_after_step_3(workers):
+    if workers[1].boundary.counters.steps == 3:
         workers[1].boundary.leave()
 
 
-@pytest.mark.parametrize("event", [end_in_step_3, leave_in_step_3])
-def test_what_only_one_member_knows_stops_all_at_the_same_step(run_together, event):
-    _, steps = run_together(after_step=event)
-    assert steps == [4, 4]
+@pytest.mark.parametrize("event", [end_after_step_3, leave_after_step_3])
+@pytest.mark.parametrize(("make", "last"), [(AllReduce, 4), (local_sgd(period=5), 5)])
+def test_what_only_one_member_knows_stops_all_after_the_next_meeting(
+    run_together, event, make, last
+):
+    _, steps = run_together(make, before_turn=event)
+    assert steps == [last, last]
 
 
 @pytest.mark.parametrize(

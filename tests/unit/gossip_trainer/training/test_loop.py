@@ -13,22 +13,32 @@ from gossip_trainer.training.optimizers import build_optimizer
 
 
 class Boundary:
-    """Notes what the loop tells it, and ends after some steps."""
+    """Notes what the loop tells it, waits 2 s and 3 s in every step, and ends after some steps."""
 
-    def __init__(self, model, steps):
-        self.model, self.steps = model, steps
+    def __init__(self, model, steps, *, steps_locally=True):
+        self.model, self.steps, self.steps_locally = model, steps, steps_locally
         self.gradients, self.vectors, self.losses, self.samples = [], [], [], []
+        self.told = []
 
     @property
     def epoch(self):
         return float(len(self.losses))
 
+    def begin_step(self):
+        self.told.append("begin_step")
+        with torch.no_grad():
+            self.model.gradient.fill_(99.0)  # of the step before, as it were
+
     def gradient_ready(self, samples):
+        self.told.append("gradient_ready")
+        yield 2.0
         self.samples.append(samples)
         self.gradients.append(self.model.gradient.clone())
         self.vectors.append(self.model.vector.clone())
 
     def step_done(self, loss):
+        self.told.append("step_done")
+        yield 3.0
         self.losses.append(loss)
         return len(self.losses) < self.steps
 
@@ -50,12 +60,12 @@ def model():
 
 @pytest.fixture
 def run(model, dataset):
-    def run(steps, rate=lambda epoch: 0.1):
-        boundary = Boundary(model, steps)
+    def run(steps, rate=lambda epoch: 0.1, wait=lambda seconds: None, **kind):
+        boundary = Boundary(model, steps, **kind)
         optimizer = build_optimizer(Optimizer(name="sgd", learning_rate=0.1), [model.parameter])
         batches = (torch.arange(8) + 8 * step % 40 for step in itertools.count())
         model.module.eval()
-        train(model, optimizer, dataset, batches, boundary, rate=rate)
+        train(model, optimizer, dataset, batches, boundary, rate=rate, wait=wait)
         return boundary
 
     return run
@@ -63,6 +73,47 @@ def run(model, dataset):
 
 def test_it_trains_until_the_boundary_says_that_it_is_enough(run):
     assert len(run(5).losses) == 5
+
+
+def test_it_waits_as_long_as_the_boundary_wants_to(run):
+    waited = []
+    boundary = run(2, wait=waited.append)
+    assert boundary.told == ["begin_step", "gradient_ready", "step_done"] * 2
+    assert waited == [2.0, 3.0] * 2
+
+
+def test_where_a_server_steps_the_worker_does_not(run, model):
+    boundary = run(3, steps_locally=False)
+    n = model.layout.num_parameters
+    assert all(torch.equal(vector[:n], boundary.vectors[0][:n]) for vector in boundary.vectors)
+    assert boundary.gradients[0].any()
+
+
+def test_the_rate_of_the_step_before_stands_until_the_boundary_has_had_the_gradient(model, dataset):
+    # It tells where x lies against the look-ahead.
+    seen, rates = [], iter([0.1, 0.2, 0.3])
+    optimizer = build_optimizer(Optimizer(name="sgd", learning_rate=0.7), [model.parameter])
+
+    class Spy(Boundary):
+        def gradient_ready(self, samples):
+            yield from super().gradient_ready(samples)
+            seen.append(optimizer.param_groups[0]["lr"])
+
+        def step_done(self, loss):
+            seen.append(optimizer.param_groups[0]["lr"])
+            return (yield from super().step_done(loss))
+
+    batches = itertools.repeat(torch.arange(8))
+    train(
+        model,
+        optimizer,
+        dataset,
+        batches,
+        Spy(model, 3),
+        rate=lambda epoch: next(rates),
+        wait=lambda seconds: None,
+    )
+    assert seen == [0.7, 0.1, 0.1, 0.2, 0.2, 0.3]
 
 
 def test_the_gradient_is_ready_before_the_step_and_is_of_this_batch_alone(run, model, dataset):

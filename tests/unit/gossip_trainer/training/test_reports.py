@@ -55,10 +55,17 @@ def test_a_report_has_the_totals_and_the_means_since_the_last_one(
     observer, boundary, events, clock
 ):
     boundary.counters = Counters(
-        *(10, 4, 2, 1, 3),
+        steps=10,
+        exchanges=4,
+        heard=6,
+        lost=2,
+        skipped=1,
+        unpublished=3,
         received_bytes=400,
+        sent_bytes=100,
         loss_sum=20.0,
         staleness_sum=8,
+        num_stale=4,
     )
     boundary.own_samples, boundary.job_samples, boundary.epoch = 320, 960, 0.5
     clock.now += 2.0
@@ -73,18 +80,19 @@ def test_a_report_has_the_totals_and_the_means_since_the_last_one(
             learning_rate=0.05,
             samples_per_second=160.0,
             exchanges=4,
+            heard=6,
             lost=2,
             skipped=1,
             staleness=2.0,
             received_bytes=400,
-            sent_bytes=4096,
+            sent_bytes=4096 + 100,
             unpublished=3,
             peers=2,
         )
     ]
     counters = boundary.counters
     counters.steps, counters.loss_sum = 12, 21.0
-    counters.exchanges, counters.staleness_sum = 5, 15
+    counters.exchanges, counters.staleness_sum, counters.num_stale = 5, 15, 5
     boundary.own_samples = 330
     clock.now += 0.5
     observer.report(boundary)
