@@ -16,15 +16,14 @@ References: Douillard et al., "DiLoCo: Distributed low-communication training of
 2019.
 """
 
-from torch import Tensor, zeros_like
-
-from gossip_trainer.algorithms.base import NOTHING, Algorithm
+from gossip_trainer.algorithms.base import NOTHING
 from gossip_trainer.algorithms.effects import Average, Effects, Rank, Wait
 from gossip_trainer.algorithms.iterate import Iterate
+from gossip_trainer.algorithms.outer_steps import OuterSteps
 from gossip_trainer.algorithms.view import View
 
 
-class LocalSGD(Algorithm):
+class LocalSGD(OuterSteps):
     """Trains alone for `period` steps, then waits for everyone.
 
     Args:
@@ -49,26 +48,19 @@ class LocalSGD(Algorithm):
         momentum: float,
         nesterov: bool,
     ) -> None:
-        super().__init__(rank, view)
-        self._num_parameters = num_parameters
-        self._period = period
-        self._learning_rate = learning_rate
-        self._momentum = momentum
+        super().__init__(
+            rank,
+            view,
+            num_parameters,
+            period=period,
+            learning_rate=learning_rate,
+            momentum=momentum,
+        )
         self._nesterov = nesterov
-        self._step = 0
-        self._phi: Tensor | None = None
-        self._velocity: Tensor | None = None
-
-    def before_step(self, x: Iterate) -> None:
-        """Keep where training starts from."""
-        if self._phi is None:
-            self._phi = x.copy()
-            self._velocity = zeros_like(self._phi[: self._num_parameters])
 
     def on_step(self, x: Iterate) -> Effects:
         """Every `period` steps average how far the workers moved."""
-        self._step += 1
-        if self._step % self._period:
+        if not self._is_due():
             return NOTHING
         assert self._phi is not None, "a step was begun"
         average = Average(self._phi - x.copy())

@@ -30,9 +30,9 @@ models", 2025 (arXiv:2506.10911), and its authors' code.
 
 from datetime import timedelta
 
-from torch import Tensor, zeros_like
+from torch import Tensor
 
-from gossip_trainer.algorithms.base import NOTHING, Algorithm
+from gossip_trainer.algorithms.base import NOTHING
 from gossip_trainer.algorithms.effects import (
     Effects,
     Fetch,
@@ -46,12 +46,13 @@ from gossip_trainer.algorithms.effects import (
     Wait,
 )
 from gossip_trainer.algorithms.iterate import Iterate
+from gossip_trainer.algorithms.outer_steps import OuterSteps
 from gossip_trainer.algorithms.view import View
 from gossip_trainer.seeding import derive_seed
 from gossip_trainer.topology.families import matching
 
 
-class NoLoCo(Algorithm):
+class NoLoCo(OuterSteps):
     """Trains alone for `period` steps, then waits for one partner.
 
     A message holds x, and as its scalar the round.
@@ -80,31 +81,24 @@ class NoLoCo(Algorithm):
         deadline: timedelta,
         seed: int,
     ) -> None:
-        super().__init__(rank, view)
-        self._num_parameters = num_parameters
-        self._period = period
-        self._learning_rate = learning_rate
-        self._momentum = momentum
+        super().__init__(
+            rank,
+            view,
+            num_parameters,
+            period=period,
+            learning_rate=learning_rate,
+            momentum=momentum,
+        )
         self._deadline_seconds = deadline.total_seconds()
         self._seed = seed
-        self._step = 0
         self._round = 0
         self._knows_round = all(m.incarnation == 0 for m in view.members if m.rank == rank)
         self._awaited: Rank | None = None
         self._early: dict[tuple[Party, int], Tensor] = {}
-        self._phi: Tensor | None = None
-        self._velocity: Tensor | None = None
-
-    def before_step(self, x: Iterate) -> None:
-        """Keep where training starts from."""
-        if self._phi is None:
-            self._phi = x.copy()
-            self._velocity = zeros_like(self._phi[: self._num_parameters])
 
     def on_step(self, x: Iterate) -> Effects:
         """Every `period` steps meet the round's partner, or take the outer step alone."""
-        self._step += 1
-        if self._step % self._period:
+        if not self._is_due():
             return NOTHING
         partner = self._partner()
         if partner is None or not self.idle:

@@ -21,7 +21,7 @@ Reference: Lian, Zhang, Zhang, Liu, "Asynchronous decentralized parallel stochas
 descent", 2018 (arXiv:1710.06952).
 """
 
-from gossip_trainer.algorithms.base import NOTHING, Algorithm, RandomStream
+from gossip_trainer.algorithms.base import NOTHING, RandomStream
 from gossip_trainer.algorithms.effects import (
     Answer,
     Effects,
@@ -35,12 +35,13 @@ from gossip_trainer.algorithms.effects import (
     Skip,
     Wait,
 )
+from gossip_trainer.algorithms.gossip import Gossip
 from gossip_trainer.algorithms.iterate import Iterate
 from gossip_trainer.algorithms.selection import PeerSelection
 from gossip_trainer.algorithms.view import View
 
 
-class Pairwise(Algorithm):
+class Pairwise(Gossip):
     """Averages with one peer at a time and keeps the mean.
 
     Args:
@@ -65,22 +66,15 @@ class Pairwise(Algorithm):
         mixing_weight: float = 0.5,
         overlap: bool = True,
     ) -> None:
-        super().__init__(rank, view)
-        self._selection = selection
-        self._stream = stream
-        self._period = period
+        super().__init__(rank, view, selection, stream, period=period, overlap=overlap)
         self._mixing_weight = mixing_weight
-        self._overlap = overlap
-        self._step = 0
         self._proposals: set[Fetch | Send | Hear] = set()  # under way
 
     def on_step(self, x: Iterate) -> Effects:
         """Every `period` steps propose x to a peer."""
-        self._step += 1
-        if self._step % self._period:
+        if (round_ := self._next_round()) is None:
             return NOTHING
-        round_ = self._step // self._period - 1
-        peer = self._selection.peer(self.view, self.rank, round_, self._stream)
+        peer = self._peer(round_)
         if peer is None or peer == self.rank:
             return NOTHING
         if not self.idle:

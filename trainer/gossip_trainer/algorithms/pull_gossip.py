@@ -13,14 +13,15 @@ Reference: Jin, Yuan, Iandola, Keutzer, "How to scale distributed deep learning?
 (arXiv:1611.04581), and its authors' code.
 """
 
-from gossip_trainer.algorithms.base import NOTHING, Algorithm, RandomStream
+from gossip_trainer.algorithms.base import NOTHING, RandomStream
 from gossip_trainer.algorithms.effects import Effects, Fetch, Message, Rank, Send, Skip, Wait
+from gossip_trainer.algorithms.gossip import Gossip
 from gossip_trainer.algorithms.iterate import Iterate
 from gossip_trainer.algorithms.selection import PeerSelection
 from gossip_trainer.algorithms.view import View
 
 
-class PullGossip(Algorithm):
+class PullGossip(Gossip):
     """Averages with one random peer at a time; waits for it only if `overlap` is off.
 
     Args:
@@ -45,24 +46,17 @@ class PullGossip(Algorithm):
         mixing_weight: float = 0.5,
         overlap: bool = True,
     ) -> None:
-        super().__init__(rank, view)
-        self._selection = selection
-        self._stream = stream
-        self._period = period
+        super().__init__(rank, view, selection, stream, period=period, overlap=overlap)
         self._mixing_weight = mixing_weight
-        self._overlap = overlap
-        self._step = 0
 
     def on_step(self, x: Iterate) -> Effects:
         """Fetch from a random peer every `period` steps."""
         del x
-        self._step += 1
-        if self._step % self._period:
+        if (round_ := self._next_round()) is None:
             return NOTHING
         if not self.idle:
             return (Skip(),)
-        round_ = self._step // self._period - 1
-        peer = self._selection.peer(self.view, self.rank, round_, self._stream)
+        peer = self._peer(round_)
         if peer is None or peer == self.rank:
             return NOTHING
         fetch = Fetch(peer)

@@ -16,14 +16,15 @@ Reference: Jin, Yuan, Iandola, Keutzer, "How to scale distributed deep learning?
 
 from torch import Tensor
 
-from gossip_trainer.algorithms.base import NOTHING, Algorithm, RandomStream
+from gossip_trainer.algorithms.base import NOTHING, RandomStream
 from gossip_trainer.algorithms.effects import Effects, Message, Party, Rank, Send, Skip, Wait
+from gossip_trainer.algorithms.gossip import Gossip
 from gossip_trainer.algorithms.iterate import Iterate
 from gossip_trainer.algorithms.selection import PeerSelection
 from gossip_trainer.algorithms.view import View
 
 
-class PushGossip(Algorithm):
+class PushGossip(Gossip):
     """Sends its model to one random peer at a time.
 
     Args:
@@ -46,22 +47,15 @@ class PushGossip(Algorithm):
         period: int = 1,
         overlap: bool = True,
     ) -> None:
-        super().__init__(rank, view)
-        self._selection = selection
-        self._stream = stream
-        self._period = period
-        self._overlap = overlap
-        self._step = 0
+        super().__init__(rank, view, selection, stream, period=period, overlap=overlap)
         self._received: Tensor | None = None  # the sum of the models, kept for the next time
         self._count = 0
 
     def on_step(self, x: Iterate) -> Effects:
         """Every `period` steps send x to a peer, then average it with what has come."""
-        self._step += 1
-        if self._step % self._period:
+        if (round_ := self._next_round()) is None:
             return NOTHING
-        round_ = self._step // self._period - 1
-        peer = self._selection.peer(self.view, self.rank, round_, self._stream)
+        peer = self._peer(round_)
         effects = self._send(peer, x)
         self._average_(x, own_weight=2 if peer == self.rank else 1)
         return effects

@@ -26,7 +26,7 @@ information", 2003.
 
 from torch import Tensor
 
-from gossip_trainer.algorithms.base import NOTHING, Algorithm, RandomStream
+from gossip_trainer.algorithms.base import NOTHING
 from gossip_trainer.algorithms.effects import (
     Effects,
     Fetch,
@@ -34,17 +34,15 @@ from gossip_trainer.algorithms.effects import (
     Loss,
     Message,
     Party,
-    Rank,
     Send,
     Skip,
     Wait,
 )
+from gossip_trainer.algorithms.gossip import Gossip
 from gossip_trainer.algorithms.iterate import Iterate
-from gossip_trainer.algorithms.selection import PeerSelection
-from gossip_trainer.algorithms.view import View
 
 
-class PushSum(Algorithm):
+class PushSum(Gossip):
     """Sends shares of its mass and never waits, unless `overlap` is off.
 
     A message holds z, and as its scalar how much of it.
@@ -59,31 +57,12 @@ class PushSum(Algorithm):
 
     """
 
-    def __init__(
-        self,
-        rank: Rank,
-        view: View,
-        selection: PeerSelection,
-        stream: RandomStream,
-        *,
-        period: int = 1,
-        overlap: bool = True,
-    ) -> None:
-        super().__init__(rank, view)
-        self._selection = selection
-        self._stream = stream
-        self._period = period
-        self._overlap = overlap
-        self._step = 0
-
     def on_step(self, x: Iterate) -> Effects:
         """Every `period` steps share the mass with the out-peers."""
-        self._step += 1
-        if self._step % self._period:
+        if (round_ := self._next_round()) is None:
             return NOTHING
         if not self.idle:
             return (Skip(),)
-        round_ = self._step // self._period - 1
         peers = self._selection.peers(self.view, self.rank, round_, self._stream)
         if not peers:
             return NOTHING
