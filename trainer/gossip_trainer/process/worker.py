@@ -5,7 +5,6 @@ then serves its final model until the evaluator has read it and lets it go.
 """
 
 import os
-import random
 import signal
 import time
 from contextlib import ExitStack, closing
@@ -15,10 +14,8 @@ import torch
 from torch.optim import Optimizer
 
 from gossip_api.environment import ProcessEnvironment
-from gossip_trainer.algorithms.effects import Rank
 from gossip_trainer.algorithms.iterate import Iterate
-from gossip_trainer.algorithms.registry import build_algorithm
-from gossip_trainer.data.sampler import ShardSampler, Share
+from gossip_trainer.data.sampler import ShardSampler
 from gossip_trainer.membership.peers import Peers
 from gossip_trainer.observability.events import Began, EventSink, Finished, Started, Stopping
 from gossip_trainer.process.join import copy_the_others
@@ -29,7 +26,6 @@ from gossip_trainer.progress.ledger import StopReason
 from gossip_trainer.progress.shared import JobProgress
 from gossip_trainer.replica.export import save_model
 from gossip_trainer.replica.snapshots import NUM_BUFFERS, Snapshots
-from gossip_trainer.seeding import derive_seed
 from gossip_trainer.training.boundary import StepBoundary
 from gossip_trainer.training.collective import Collective
 from gossip_trainer.training.ending import Limits
@@ -39,6 +35,7 @@ from gossip_trainer.training.links import Links, Publisher
 from gossip_trainer.training.loop import rate_of, train
 from gossip_trainer.training.news import News, drive
 from gossip_trainer.training.optimizers import build_optimizer
+from gossip_trainer.training.rank import algorithm_of, batches_of
 from gossip_trainer.training.reports import EventObserver
 from gossip_trainer.training.trace import TracedAlgorithm, TracedPublisher
 from gossip_trainer.transport.mailbox import Mailbox
@@ -84,7 +81,9 @@ def _take_seat(
     stack: ExitStack, environment: ProcessEnvironment, task: Task, events: EventSink
 ) -> Seat:
     """Serve, become known, and wait until enough workers are up."""
-    batches = _batches(environment, task)  # first: a share may be empty
+    batches = batches_of(
+        task.job.spec, environment.rank, task.dataset
+    )  # first: a share may be empty
     progress = JobProgress(time.monotonic)
     memory, reader = None, None
     if environment.shared_memory:
@@ -187,17 +186,12 @@ def _boundary(
     environment, task, spec = seat.environment, seat.task, seat.task.job.spec
     peers = Peers(environment.rank, environment.incarnation, seat.network.roster)
     peers.refresh(time.monotonic())
-    stream = random.Random(  # noqa: S311 - choosing peers needs a reproducible stream
-        derive_seed(spec.training.seed, "peers", environment.rank, environment.incarnation)
-    )
-    layout = task.model.layout
-    algorithm = build_algorithm(
+    algorithm = algorithm_of(
         spec,
-        Rank(environment.rank),
-        peers.view,
-        stream,
-        size=layout.size,
-        num_parameters=layout.num_parameters,
+        environment.rank,
+        environment.incarnation,
+        view=peers.view,
+        layout=task.model.layout,
     )
     snapshots: Publisher = seat.snapshots
     if environment.trace:
@@ -221,17 +215,6 @@ def _boundary(
         observer=observer,
         first_step=first_step,
         patience=spec.run_policy.start_deadline,
-    )
-
-
-def _batches(environment: ProcessEnvironment, task: Task) -> ShardSampler:
-    training = task.job.spec.training
-    return ShardSampler(
-        task.dataset.train_targets,
-        batch_size=training.batch_size,
-        share=Share(environment.rank, max(task.job.spec.workers.replicas, environment.rank + 1)),
-        sharding=training.data.sharding,
-        seed=training.seed,
     )
 
 

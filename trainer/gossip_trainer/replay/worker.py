@@ -1,6 +1,5 @@
 """Plays one worker's part again."""
 
-import random
 from collections.abc import Generator
 from dataclasses import dataclass, field
 
@@ -18,18 +17,16 @@ from gossip_trainer.algorithms.effects import (
     Wait,
 )
 from gossip_trainer.algorithms.iterate import Iterate
-from gossip_trainer.algorithms.registry import build_algorithm
 from gossip_trainer.data.dataset import Dataset
-from gossip_trainer.data.sampler import ShardSampler, Share
 from gossip_trainer.errors import RunError
 from gossip_trainer.models.registry import build_model
 from gossip_trainer.observability.events import Called
 from gossip_trainer.replay.script import SEED, Part, SnapshotKey, view_of
 from gossip_trainer.replay.store import Store
 from gossip_trainer.replica.flat import FlatModel, iterate_of
-from gossip_trainer.seeding import derive_seed
 from gossip_trainer.training.effects_under_way import party_of
 from gossip_trainer.training.optimizers import build_optimizer
+from gossip_trainer.training.rank import algorithm_of, batches_of
 from gossip_trainer.training.trace import digest_of, party_name
 
 Playing = Generator[None, None, None]
@@ -70,7 +67,7 @@ class WorkerPlayer:
         store: Store,
         findings: Findings,
     ) -> None:
-        spec, training, rank = job.spec, job.spec.training, part.member.index
+        spec, training = job.spec, job.spec.training
         self._part, self._store, self._findings = part, store, findings
         self._dataset = dataset
         self._name = part.member.name
@@ -83,25 +80,11 @@ class WorkerPlayer:
         module.train()
         self._model = FlatModel(module)
         self._optimizer = build_optimizer(training.optimizer, [self._model.parameter])
-        layout = self._model.layout
-        stream = random.Random(  # noqa: S311 - choosing peers needs a reproducible stream
-            derive_seed(training.seed, "peers", rank, part.member.incarnation)
+        member = part.member
+        self._algorithm = algorithm_of(
+            spec, member.index, member.incarnation, view=part.view, layout=self._model.layout
         )
-        self._algorithm = build_algorithm(
-            spec,
-            Rank(rank),
-            part.view,
-            stream,
-            size=layout.size,
-            num_parameters=layout.num_parameters,
-        )
-        self._batches = ShardSampler(
-            dataset.train_targets,
-            batch_size=training.batch_size,
-            share=Share(rank, max(spec.workers.replicas, rank + 1)),
-            sharding=training.data.sharding,
-            seed=training.seed,
-        )
+        self._batches = batches_of(spec, member.index, dataset)
         self._step = part.step
         self._has_gradient = False
         self._num_sends = 0

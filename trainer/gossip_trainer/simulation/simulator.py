@@ -1,6 +1,5 @@
 """Drives one job in virtual time from its start to its result."""
 
-import random
 import time
 from collections.abc import Callable
 
@@ -8,11 +7,8 @@ import torch
 
 from gossip_api.job import GossipTrainingJob
 from gossip_api.names import Role
-from gossip_trainer.algorithms.effects import Rank
-from gossip_trainer.algorithms.registry import build_algorithm
 from gossip_trainer.data.dataset import Dataset
 from gossip_trainer.data.registry import load_dataset
-from gossip_trainer.data.sampler import ShardSampler, Share
 from gossip_trainer.errors import RunError
 from gossip_trainer.membership.peers import Peers
 from gossip_trainer.membership.roster import Endpoint
@@ -33,6 +29,7 @@ from gossip_trainer.simulation.worker import VirtualWorker
 from gossip_trainer.simulation.world import Parts, build_world
 from gossip_trainer.training.observer import NoObserver
 from gossip_trainer.training.optimizers import build_optimizer
+from gossip_trainer.training.rank import algorithm_of, batches_of
 
 WATCH_SECONDS = 0.2
 
@@ -139,17 +136,7 @@ class Simulator:
         replica, bell = world.shared.replica(), Bell(world.clock)
         world.standing.watchers.append(bell.ring)
         peers = Peers(rank, incarnation, lambda: world.standing.roster)
-        stream = random.Random(  # noqa: S311 - choosing peers needs a reproducible stream
-            derive_seed(training.seed, "peers", rank, incarnation)
-        )
-        algorithm = build_algorithm(
-            spec,
-            Rank(rank),
-            peers.view,
-            stream,
-            size=layout.size,
-            num_parameters=layout.num_parameters,
-        )
+        algorithm = algorithm_of(spec, rank, incarnation, view=peers.view, layout=layout)
         return Parts(
             endpoint=endpoint,
             replica=replica,
@@ -170,13 +157,7 @@ class Simulator:
             progress=VirtualProgress(world.standing),
             collective=None if world.hall is None else VirtualCollective(world.hall, bell.ring),
             observer=NoObserver(),
-            batches=ShardSampler(
-                world.dataset.train_targets,
-                batch_size=training.batch_size,
-                share=Share(rank, max(spec.workers.replicas, rank + 1)),
-                sharding=training.data.sharding,
-                seed=training.seed,
-            ),
+            batches=batches_of(spec, rank, world.dataset),
             step_seconds=step_seconds(self._settings, training.seed, rank, incarnation),
         )
 

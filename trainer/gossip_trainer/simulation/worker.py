@@ -35,11 +35,6 @@ class VirtualWorker:
         self._leaving = False
         self._process: Process | None = None
 
-    @property
-    def steps(self) -> int:
-        """Its step number so far."""
-        return 0 if self.boundary is None else self.boundary.counters.steps
-
     def start(self, *, joining: bool = False) -> None:
         """Begin to train; one that joins copies a peer's model first."""
         if not joining:
