@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import yaml
 
 from gossip_api import names
-from gossip_api.job import GossipTrainingJob, JobSpec
+from gossip_api.job import FIXED, GossipTrainingJob, JobSpec
 from gossip_api.status import JobStatus
 from gossip_api.structural import structural_schema
 
@@ -66,7 +66,7 @@ def _version() -> Schema:
             "status": {},
             "scale": {
                 "specReplicasPath": ".spec.workers.replicas",
-                "statusReplicasPath": ".status.workers.ready",
+                "statusReplicasPath": ".status.workers.active",
                 "labelSelectorPath": ".status.workers.selector",
             },
         },
@@ -101,10 +101,29 @@ def _root_schema() -> Schema:
             "apiVersion": {"type": "string"},
             "kind": {"type": "string"},
             "metadata": {"type": "object"},
-            "spec": structural_schema(JobSpec),
+            "spec": _spec_schema(),
             "status": _without_defaults(structural_schema(JobStatus)),
         },
     }
+
+
+def _spec_schema() -> Schema:
+    """Add to the models' own rules what may change only while the job is suspended.
+
+    The API server looks at these only when there is an old object.
+    """
+    schema = structural_schema(JobSpec)
+    schema["x-kubernetes-validations"] += [
+        {
+            "rule": f"self.suspend || (has(self.{field}) == has(oldSelf.{field}) "
+            f"&& (!has(self.{field}) || self.{field} == oldSelf.{field}))",
+            "message": "may change only while the job is suspended, because its pods have read it "
+            "already; set suspend to true in the same change, or make another job",
+            "fieldPath": f".{field}",
+        }
+        for field in FIXED
+    ]
+    return schema
 
 
 def _without_defaults(schema: Schema) -> Schema:

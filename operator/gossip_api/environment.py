@@ -38,7 +38,8 @@ class ProcessEnvironment:
     incarnation: int
     """How many processes had this role and rank before."""
     peers: str
-    """Where peers are found, for example `directory:/path`."""
+    """Where peers are found: `directory:/path`, `endpointslices:<namespace>/<service>` or
+    `dns:<host>`, the headless Service's name."""
     listen: str
     """Address to serve at, `host:port`; port 0 lets the system choose."""
     output: Path
@@ -51,6 +52,13 @@ class ProcessEnvironment:
     """Whether workers read each other's models from shared memory: all are on one machine."""
     trace: bool = False
     """Whether to log everything the algorithm is told, so that the run can be replayed."""
+    fresh: bool = False
+    """Whether nobody has trained yet, as far as the one who starts it knows: a replacement that
+    finds no peer to copy may begin from the seed then."""
+    status: str | None = None
+    """Address to serve `/status`, `/readyz` and `/metrics` at, `host:port`; None for none."""
+    last_words: Path | None = None
+    """File for the process's last words, read by Kubernetes as the termination message."""
 
     def to_environ(self) -> dict[str, str]:
         """Write the variables; what is None is left out."""
@@ -67,6 +75,9 @@ class ProcessEnvironment:
             "START_WITH": self.start_with,
             "SHARED_MEMORY": int(self.shared_memory),
             "TRACE": int(self.trace),
+            "FRESH": int(self.fresh),
+            "STATUS": self.status,
+            "LAST_WORDS": self.last_words,
         }
         return {PREFIX + name: str(value) for name, value in values.items() if value is not None}
 
@@ -87,6 +98,9 @@ class ProcessEnvironment:
             start_with=reader.read("START_WITH", _positive, fallback=1, required=False),
             shared_memory=reader.read("SHARED_MEMORY", _flag, fallback=False, required=False),
             trace=reader.read("TRACE", _flag, fallback=False, required=False),
+            fresh=reader.read("FRESH", _flag, fallback=False, required=False),
+            status=reader.read("STATUS", _address, fallback=None, required=False),
+            last_words=reader.read("LAST_WORDS", Path, fallback=None, required=False),
         )
         if reader.problems:
             raise InvalidEnvironment("\n".join(reader.problems))

@@ -7,10 +7,11 @@ from pydantic import Field
 
 from gossip_api.duration import Duration
 from gossip_api.record import Record
+from gossip_api.template import PodTemplate
 
 
 class Evaluation(Record):
-    """The evaluator: it averages the workers' models and tests the average on held-out data."""
+    """How the workers' models are averaged and the average is tested on held-out data."""
 
     every: Duration = timedelta(seconds=60)
     """Time between two evaluations."""
@@ -18,3 +19,10 @@ class Evaluation(Record):
     """How many workers' models are averaged; of more workers, a random sample."""
     workers: Annotated[int, Field(ge=0)] = 4
     """How many workers' own models are evaluated beside the average."""
+
+
+class Evaluator(Record):
+    """The process that evaluates, in a pod of its own."""
+
+    template: PodTemplate | None = None
+    """What the evaluator's pod is like. Left out: like the workers', without their GPUs."""

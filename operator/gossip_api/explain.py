@@ -129,6 +129,8 @@ def _field(model: type[Record], location: Location) -> FieldInfo | None:
     field = None
     record: type[Record] | None = model
     for part in location:
+        if isinstance(part, int):  # an item of a list of records
+            continue
         if record is None:
             break
         field = record.model_fields.get(record.field_names().get(str(part), ""))

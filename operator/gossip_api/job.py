@@ -4,17 +4,38 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from gossip_api.evaluation import Evaluation
+from gossip_api.evaluation import Evaluation, Evaluator
+from gossip_api.monitoring import Monitoring
 from gossip_api.names import JOB_NAME_MAX_LENGTH, JOB_NAME_PATTERN
+from gossip_api.network import Discovery, Security
 from gossip_api.record import Record, Rule
 from gossip_api.run_policy import RunPolicy
 from gossip_api.server import Server
 from gossip_api.simulation import Simulation
 from gossip_api.strategy import Strategy
 from gossip_api.training import Training
-from gossip_api.workers import Workers
+from gossip_api.workers import MAX_WORKERS, Workers
 
-POWERS_OF_TWO = tuple(2**exponent for exponent in range(31))
+POWERS_OF_TWO = tuple(2**exponent for exponent in range(MAX_WORKERS.bit_length()))
+
+_PLAINTEXT = (
+    "must be true under security.mutualTLS, because torch.distributed does not encrypt; set it "
+    "where the network protects the job, or set security.mutualTLS to false"
+)
+
+
+FIXED = (
+    "strategy",
+    "workers.template",
+    "server",
+    "training",
+    "evaluation",
+    "evaluator",
+    "discovery",
+    "security",
+    "monitoring.metricsPort",
+)
+"""What pods read only once, when they start, so that it may change only while there are none."""
 
 
 class Metadata(Record):
@@ -42,7 +63,7 @@ class Metadata(Record):
     uid: str | None = None
     """Identity that the API server gives to the job."""
     labels: dict[str, str] = Field(default_factory=dict)
-    """Labels, for selecting jobs."""
+    """Labels, for selecting jobs; `kueue.x-k8s.io/queue-name` has Kueue admit the pods."""
     annotations: dict[str, str] = Field(default_factory=dict)
     """Annotations, for tools."""
 
@@ -74,8 +95,44 @@ class JobSpec(Record):
             "|| !has(self.workers) || !has(self.workers.replicas) "
             f"|| self.workers.replicas in {list(POWERS_OF_TWO)}",
         ),
+        Rule(
+            field="strategy.allReduce.allowPlaintext",
+            message=_PLAINTEXT,
+            holds=lambda spec: (
+                spec.strategy.all_reduce is None
+                or not spec.security.mutual_tls
+                or spec.strategy.all_reduce.allow_plaintext
+            ),
+            cel="self.strategy.type != 'AllReduce' || !self.security.mutualTLS "
+            "|| (has(self.strategy.allReduce) && has(self.strategy.allReduce.allowPlaintext) "
+            "&& self.strategy.allReduce.allowPlaintext)",
+        ),
+        Rule(
+            field="strategy.localSGD.allowPlaintext",
+            message=_PLAINTEXT,
+            holds=lambda spec: (
+                spec.strategy.local_sgd is None
+                or spec.strategy.local_sgd.averaging != "AllReduce"
+                or not spec.security.mutual_tls
+                or spec.strategy.local_sgd.allow_plaintext
+            ),
+            cel="self.strategy.type != 'LocalSGD' || !self.security.mutualTLS "
+            "|| (has(self.strategy.localSGD) && ((has(self.strategy.localSGD.averaging) "
+            "&& self.strategy.localSGD.averaging != 'AllReduce') "
+            "|| (has(self.strategy.localSGD.allowPlaintext) "
+            "&& self.strategy.localSGD.allowPlaintext)))",
+        ),
+        Rule(
+            field="monitoring.metricsPort",
+            message="must be neither discovery.port nor the one after it; change one of the two",
+            holds=lambda spec: spec.monitoring.metrics_port - spec.discovery.port not in {0, 1},
+            cel="!((self.monitoring.metricsPort - self.discovery.port) in [0, 1])",
+        ),
     )
 
+    suspend: bool = False
+    """Whether the job rests: its pods are ended, and what they learned is lost. Most of the job may
+    change only then."""
     strategy: Strategy
     """How workers share what they learn."""
     workers: Workers = Workers()
@@ -85,9 +142,17 @@ class JobSpec(Record):
     training: Training
     """What is trained, on what, by what, and for how long."""
     evaluation: Evaluation = Evaluation()
-    """The evaluator: it averages the workers' models and tests the average."""
+    """How the workers' models are averaged and the average is tested."""
+    evaluator: Evaluator = Evaluator()
+    """The process that evaluates, in a pod of its own."""
+    discovery: Discovery = Discovery()
+    """How the job's pods find each other."""
+    security: Security = Security()
+    """How the job's pods trust each other."""
+    monitoring: Monitoring = Monitoring()
+    """How Prometheus watches the job."""
     run_policy: RunPolicy = RunPolicy()
-    """When to give up."""
+    """When to give up, and what to leave behind."""
     simulation: Simulation | None = None
     """Machines, network and faults of `gossip simulate`; ignored by everything else."""
 

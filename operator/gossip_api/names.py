@@ -25,6 +25,16 @@ JOB_UID_LABEL: Final = "gossip.training/job-uid"
 ROLE_LABEL: Final = "gossip.training/role"
 INDEX_LABEL: Final = "gossip.training/index"
 INCARNATION_LABEL: Final = "gossip.training/incarnation"
+APPLIED_HASH_ANNOTATION: Final = "gossip.training/applied-hash"
+"""Digest of what the operator last applied to an object; equal digests need no new write."""
+
+CONTAINER: Final = "trainer"
+"""The container of a pod that trains; its end is the pod's outcome, whatever sidecars do."""
+FIELD_MANAGER: Final = "gossip-operator"
+DISCOVERY_PORT: Final = 29400
+METRICS_PORT: Final = 9400
+JOB_FILE: Final = "job.yaml"
+"""Key in the spec's ConfigMap, and the file's name where it is mounted."""
 
 
 class Role(StrEnum):
@@ -82,3 +92,18 @@ def parse_pod_name(job: str, name: str) -> Member:
     if not name.startswith(prefix):
         raise ValueError(f"got pod name {name!r}; must begin with {prefix!r}")
     return parse_member_name(name.removeprefix(prefix))
+
+
+def spec_name(job: str) -> str:
+    """Name the ConfigMap with the job document."""
+    return f"{job}-spec"
+
+
+def tls_name(job: str) -> str:
+    """Name the Secret with the job's certificate, key and CA bundle."""
+    return f"{job}-tls"
+
+
+def peers_name(job: str) -> str:
+    """Name the headless Service of the job's pods, and what lets them watch its EndpointSlices."""
+    return f"{job}-peers"

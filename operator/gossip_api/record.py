@@ -178,8 +178,10 @@ class TaggedRecord(Record):
 
 
 def record_in(annotation: Any) -> type[Record] | None:
-    """Return the record type in a field's annotation, `X` or `X | None`; None for any other."""
-    for candidate in (annotation, *get_args(annotation)):
-        if isinstance(candidate, type) and issubclass(candidate, Record):
-            return candidate
-    return None
+    """Return the record type in a field's annotation; None where there is none.
+
+    Finds it in `X`, `X | None`, and lists of them.
+    """
+    if isinstance(annotation, type) and issubclass(annotation, Record):
+        return annotation
+    return next(filter(None, map(record_in, get_args(annotation))), None)

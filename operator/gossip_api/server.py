@@ -5,6 +5,7 @@ from typing import Annotated
 from pydantic import Field
 
 from gossip_api.record import Record
+from gossip_api.template import PodTemplate
 
 
 class Server(Record):
@@ -12,3 +13,5 @@ class Server(Record):
 
     shards: Annotated[int, Field(ge=1, le=64)] = 1
     """How many server processes the model is divided among."""
+    template: PodTemplate | None = None
+    """What the servers' pods are like. Left out: like the workers', without their GPUs."""

@@ -100,6 +100,9 @@ class AllReduceSettings(Record):
 
     backend: Literal["auto", "gloo"] = "auto"
     """Backend of torch.distributed. auto: the one that fits the workers' devices, gloo on CPUs."""
+    allow_plaintext: bool = False
+    """Allow gradients to travel unencrypted, as torch.distributed sends them. Must be said under
+    `security.mutualTLS`; the network has to protect them then."""
 
 
 class OuterOptimizer(Record):
@@ -117,7 +120,10 @@ class LocalSGDSettings(TaggedRecord):
     """Settings of local SGD: many local steps, then an outer step on their mean (DiLoCo)."""
 
     tag: ClassVar[str] = "averaging"
-    only: ClassVar[Mapping[str, tuple[str, ...]]] = {"partner_deadline": ("Gossip",)}
+    only: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "partner_deadline": ("Gossip",),
+        "allow_plaintext": ("AllReduce",),
+    }
     rules: ClassVar[tuple[Rule, ...]] = (
         Rule(
             field="outer.optimizer",
@@ -140,6 +146,9 @@ class LocalSGDSettings(TaggedRecord):
     """
     partner_deadline: Duration = timedelta(seconds=60)
     """How long to wait for the partner of an outer step before taking it alone."""
+    allow_plaintext: bool = False
+    """Allow models to travel unencrypted, as torch.distributed sends them. Must be said under
+    `security.mutualTLS`; the network has to protect them then."""
 
     @property
     def outer_momentum(self) -> float:

@@ -1,10 +1,16 @@
-"""How many workers a job has."""
+"""How many workers a job has, and what they run in."""
 
 from typing import Annotated, ClassVar
 
 from pydantic import Field
 
 from gossip_api.record import Record, Rule
+from gossip_api.template import PodTemplate
+
+MAX_WORKERS = 100_000
+"""A rank has at most five digits."""
+
+Replicas = Annotated[int, Field(ge=1, le=MAX_WORKERS)]
 
 
 class Workers(Record):
@@ -18,9 +24,34 @@ class Workers(Record):
             cel="!has(self.minReplicas) || !has(self.replicas) "
             "|| self.minReplicas <= self.replicas",
         ),
+        Rule(
+            field="maxReplicas",
+            message="must not be smaller than replicas",
+            holds=lambda workers: (
+                workers.max_replicas is None or workers.replicas <= workers.max_replicas
+            ),
+            cel="!has(self.maxReplicas) || !has(self.replicas) "
+            "|| self.replicas <= self.maxReplicas",
+        ),
     )
 
-    replicas: Annotated[int, Field(ge=1)] = 1
-    """How many workers train."""
-    min_replicas: Annotated[int, Field(ge=1)] = 1
+    replicas: Replicas = 1
+    """How many workers train; may be changed at any time, also with `kubectl scale`."""
+    min_replicas: Replicas = 1
     """Training begins when this many workers are up, and fails when fewer can be kept."""
+    max_replicas: Replicas | None = None
+    """The largest number that `replicas` may be set to."""
+    template: PodTemplate | None = None
+    """What the workers' pods are like. Left out: the operator's default image and no GPU."""
+
+    def resized(self, replicas: int) -> dict[str, int]:
+        """Say which fields to set, as documents spell them, so that so many workers train.
+
+        Who asks for two gets two, though the job would not go on with fewer than four.
+        """
+        changes = {"replicas": replicas}
+        if self.min_replicas > replicas:
+            changes["minReplicas"] = replicas
+        if self.max_replicas is not None and self.max_replicas < replicas:
+            changes["maxReplicas"] = replicas
+        return changes

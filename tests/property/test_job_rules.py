@@ -20,11 +20,13 @@ from gossip_api.job import JobSpec
 from gossip_api.record import BROKEN_RULES, record_in
 from gossip_api.strategy import Strategy
 from gossip_api.structural import structural_schema
+from gossip_api.template import CONTAINER_NAME
 from gossip_api.training import MODEL_NAME
 
 TEXTS = {
     PATTERN: st.sampled_from(["500ms", "60s"]),
     MODEL_NAME: st.sampled_from(["mlp", "quadratic", "other", "a.b:c"]),
+    CONTAINER_NAME: st.sampled_from(["trainer", "proxy"]),
 }
 NUMBERS = (0.0, 0.5, 0.999, 1.0, 1.5, 3.0, 100.0)
 TRAINING = {
@@ -169,8 +171,14 @@ strategies = st.one_of(
     ]
 )
 specs = st.fixed_dictionaries(
-    {"strategy": strategies, "training": st.just(TRAINING), "workers": part(JobSpec, "workers")},
-    optional={"server": part(JobSpec, "server")},
+    {"strategy": strategies, "training": st.just(TRAINING)},
+    optional={
+        "workers": st.builds(lambda n: {"replicas": n}, st.integers(1, 9)),
+        "server": st.just({}),
+        "security": part(JobSpec, "security"),
+        "discovery": part(JobSpec, "discovery"),
+        "monitoring": part(JobSpec, "monitoring"),
+    },
 )
 
 

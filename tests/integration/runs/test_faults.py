@@ -26,6 +26,8 @@ from gossip_trainer.observability.events import (
 
 pytestmark = [pytest.mark.heavy, pytest.mark.timeout(120)]
 
+ALL_REDUCE = {"type": "AllReduce", "allReduce": {"allowPlaintext": True}}
+
 
 class Attack:
     """Watches a run and, once every worker has taken `steps` steps, acts on one of them."""
@@ -96,7 +98,7 @@ def test_a_replacement_copies_a_peer_and_the_count_goes_on(run_job, digits):
 
 
 def test_all_reduce_without_one_of_its_workers_fails_at_once_and_says_why(run_job, digits):
-    document = digits(strategy={"type": "AllReduce"}, training__budget={"samples": 10_000_000})
+    document = digits(strategy=ALL_REDUCE, training__budget={"samples": 10_000_000})
     attack = Attack("worker-2-0", 50, kill)
 
     run = run_job(document, attack)

@@ -14,6 +14,8 @@ from gossip_trainer.observability.events import Began, Finished, Progress, Stopp
 
 pytestmark = [pytest.mark.heavy, pytest.mark.timeout(240)]
 
+ALL_REDUCE = {"type": "AllReduce", "allReduce": {"allowPlaintext": True}}
+
 
 def document_of(path):
     return yaml.safe_load(path.read_text())
@@ -120,7 +122,7 @@ def test_one_worker_alone_trains_exactly_like_plain_sgd(run_job, digits, tmp_pat
 
 
 def test_all_reduce_equals_one_worker_with_all_batches_together(run_job, digits, tmp_path):
-    document, job = short(digits, tmp_path, strategy={"type": "AllReduce"})
+    document, job = short(digits, tmp_path, strategy=ALL_REDUCE)
 
     run = run_job(document)
 
@@ -131,7 +133,7 @@ def test_all_reduce_equals_one_worker_with_all_batches_together(run_job, digits,
 
 
 def test_all_reduce_stops_at_the_same_step_everywhere(run_job, digits):
-    run = run_job(digits(strategy={"type": "AllReduce"}, training__budget={"epochs": 5}))
+    run = run_job(digits(strategy=ALL_REDUCE, training__budget={"epochs": 5}))
 
     assert run.outcome.state == "succeeded"
     assert {record.step for record in run.of(Finished)} == {113}  # ceil(5 * 1437 / 64)

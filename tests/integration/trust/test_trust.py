@@ -61,11 +61,12 @@ class Case:
 
 
 PULL = {"exchange": "Pull", "period": 1, "mixingWeight": 0.5}
+ALL_REDUCE = {"type": "AllReduce", "allReduce": {"allowPlaintext": True}}
 CASES = [
-    Case("all-reduce", {"type": "AllReduce"}),
+    Case("all-reduce", ALL_REDUCE),
     Case("pull gossip, overlapped", {"type": "Gossip", "gossip": PULL | {"overlap": True}}),
     Case("pull gossip, blocking", {"type": "Gossip", "gossip": PULL | {"overlap": False}}),
-    Case("all-reduce, one slow worker", {"type": "AllReduce"}, straggler=True),
+    Case("all-reduce, one slow worker", ALL_REDUCE, straggler=True),
     Case(
         "pull gossip, overlapped, one slow worker",
         {"type": "Gossip", "gossip": PULL | {"overlap": True}},

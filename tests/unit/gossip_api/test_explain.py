@@ -76,7 +76,7 @@ def problem(old, new):
         ),
         (
             "{type: Gossip}",
-            "{type: AllReduce}\n  server: {}",
+            "{type: AllReduce}\n  server: {}\n  security: {mutualTLS: false}",
             (
                 "job.yaml:6:11: spec.server: is only for strategy ElasticAveraging or "
                 "ParameterServer; remove it or change strategy.type"
@@ -132,7 +132,7 @@ def problem(old, new):
             "{name: a, labels: {b: 1}}",
             (
                 "job.yaml:3:33: metadata.labels.b: got 1; must be text; quote it "
-                "(labels, for selecting jobs)"
+                "(labels, for selecting jobs; `kueue.x-k8s.io/queue-name` has Kueue admit the pods)"
             ),
         ),
         (
@@ -178,6 +178,36 @@ def problem(old, new):
             (
                 "job.yaml:11:39: spec.training.target.value: got 95; "
                 "must be at most 1 for accuracy, which is a share of the samples"
+            ),
+        ),
+        (
+            "{type: Gossip}",
+            (
+                "{type: Gossip}\n  evaluator:\n    template:\n"
+                "      spec: {containers: [{name: trainer, image: 3}]}"
+            ),
+            (
+                "job.yaml:8:50: spec.evaluator.template.spec.containers.0.image: got 3; must be "
+                "text; quote it (the image; of `trainer` the operator's default image where left "
+                "out)"
+            ),
+        ),
+        (
+            "{type: Gossip}",
+            "{type: Gossip}\n  workers: {template: {spec: {containers: [{name: proxy}]}}}",
+            (
+                'job.yaml:6:43: spec.workers.template.spec.containers: got [{"name": "proxy"}]; '
+                "must have exactly one container named trainer, which trains; the others run "
+                "beside it"
+            ),
+        ),
+        (
+            "{type: Gossip}",
+            "{type: AllReduce}",
+            (
+                "job.yaml:5:3: spec.strategy.allReduce.allowPlaintext: must be true under "
+                "security.mutualTLS, because torch.distributed does not encrypt; set it where the "
+                "network protects the job, or set security.mutualTLS to false"
             ),
         ),
         (

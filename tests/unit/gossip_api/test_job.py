@@ -3,7 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
-from gossip_api.job import GossipTrainingJob, JobSpec, Metadata
+from gossip_api.job import FIXED, GossipTrainingJob, JobSpec, Metadata
 from gossip_api.record import record_in
 
 
@@ -43,17 +43,56 @@ def test_a_strategy_with_servers_has_one_unless_more_are_asked_for(kind):
 
 @pytest.mark.parametrize("kind", ["Gossip", "AllReduce", "LocalSGD"])
 def test_a_strategy_without_servers_refuses_them(kind):
-    assert JobSpec.model_validate(spec({"type": kind})).num_shards == 0
+    security = {"mutualTLS": False}
+    assert JobSpec.model_validate(spec({"type": kind}, security=security)).num_shards == 0
     with pytest.raises(ValidationError, match="server: is only for strategy ElasticAveraging or"):
-        JobSpec.model_validate(spec({"type": kind}, server={"shards": 1}))
+        JobSpec.model_validate(spec({"type": kind}, security=security, server={"shards": 1}))
+
+
+COLLECTIVES = {"AllReduce": "allReduce", "LocalSGD": "localSGD"}
+
+
+@pytest.mark.parametrize(("kind", "member"), COLLECTIVES.items())
+def test_a_collective_is_refused_under_mutual_tls_unless_plaintext_is_allowed(kind, member):
+    with pytest.raises(ValidationError, match=rf"{member}\.allowPlaintext: must be true under"):
+        JobSpec.model_validate(spec({"type": kind}))
+    allowed = {"type": kind, member: {"allowPlaintext": True}}
+    assert JobSpec.model_validate(spec(allowed)).security.mutual_tls
+    assert JobSpec.model_validate(spec({"type": kind}, security={"mutualTLS": False}))
+
+
+def test_what_pairs_of_workers_exchange_is_always_encrypted():
+    noloco = {"type": "LocalSGD", "localSGD": {"averaging": "Gossip"}}
+    assert JobSpec.model_validate(spec(noloco)).security.mutual_tls
+    noloco["localSGD"]["allowPlaintext"] = True
+    with pytest.raises(ValidationError, match="is only for averaging AllReduce"):
+        JobSpec.model_validate(spec(noloco))
+
+
+@pytest.mark.parametrize(("port", "is_free"), [(29399, True), (29400, False), (29401, False)])
+def test_the_metrics_port_is_not_one_of_those_that_peers_use(port, is_free):
+    document = spec({"type": "Gossip"}, monitoring={"metricsPort": port})
+    if is_free:
+        assert JobSpec.model_validate(document).monitoring.metrics_port == port
+    else:
+        with pytest.raises(ValidationError, match=r"monitoring\.metricsPort: must be neither"):
+            JobSpec.model_validate(document)
+
+
+def test_what_is_fixed_while_the_job_runs_exists():
+    for path in FIXED:
+        record = JobSpec
+        for part in path.split("."):
+            field = record.model_fields[record.field_names()[part]]
+            record = record_in(field.annotation)
 
 
 @pytest.mark.parametrize("family", ["Hypercube", "OnePeerExponential"])
 def test_without_fallback_the_number_of_workers_is_a_power_of_two(family):
     strategy = {"type": "Gossip", "gossip": {"topology": {"type": family, "fallback": False}}}
-    for replicas in (1, 2, 8, 2**30):
+    for replicas in (1, 2, 8, 2**16):
         assert JobSpec.model_validate(spec(strategy, workers={"replicas": replicas}))
-    for replicas in (3, 6, 2**30 + 2):
+    for replicas in (3, 6, 2**16 + 2):
         with pytest.raises(ValidationError, match=r"workers\.replicas: must be a power of two"):
             JobSpec.model_validate(spec(strategy, workers={"replicas": replicas}))
 

@@ -46,7 +46,8 @@ def test_later_overrides_win():
 
 def test_an_override_can_change_the_strategy():
     text = JOB.replace("{type: Gossip}", "{type: Gossip, gossip: {period: 2}}")
-    job = parse_job(text, overrides=["strategy.type=AllReduce", "strategy.gossip=null"])
+    changes = ["strategy.type=AllReduce", "strategy.gossip=null", "security.mutualTLS=false"]
+    job = parse_job(text, overrides=changes)
     assert job.spec.strategy.type == "AllReduce"
 
 

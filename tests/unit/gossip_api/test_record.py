@@ -1,7 +1,7 @@
 """Records: strict, frozen, and every broken rule at once."""
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import pytest
 from pydantic import ValidationError
@@ -86,3 +86,9 @@ def test_a_record_is_found_in_an_optional_annotation():
     assert record_in(Span | None) is Span
     assert record_in(Span) is Span
     assert record_in(int | None) is None
+
+
+def test_a_record_is_found_in_a_list_that_may_be_missing():
+    assert record_in(tuple[Span, ...]) is Span
+    assert record_in(Annotated[tuple[Span, ...], "at most three"] | None) is Span
+    assert record_in(tuple[int, ...] | None) is None

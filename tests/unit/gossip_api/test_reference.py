@@ -2,15 +2,24 @@
 
 import re
 
-from gossip_api.job import JobSpec
+import pytest
+
+from gossip_api.job import FIXED, JobSpec
+from gossip_api.reasons import EventReason, Reason
 from gossip_api.record import record_in
 from gossip_api.reference import job_reference
+from gossip_api.status import JobStatus
 
 TEXT = job_reference()
 
 
 def test_every_field_has_a_row_in_its_section():
+    seen = set()
+
     def check(path, record):
+        if record in seen:  # described where it comes first
+            return
+        seen.add(record)
         section = TEXT.split(f"## {path}\n")[1].split("\n## ")[0]
         for spelled, name in record.field_names().items():
             assert f"| `{spelled}` |" in section
@@ -19,6 +28,22 @@ def test_every_field_has_a_row_in_its_section():
                 check(f"{path}.{spelled}", part)
 
     check("spec", JobSpec)
+    check("status", JobStatus)
+
+
+def test_what_several_places_have_is_described_once():
+    assert TEXT.count("| `containers` |") == 1
+    section = TEXT.split("## spec.evaluator\n")[1].split("\n## ")[0]
+    assert "| `template` | [mapping](#specworkerstemplate) |" in section
+
+
+@pytest.mark.parametrize("word", [*Reason, *EventReason])
+def test_every_reason_is_there_with_its_meaning(word):
+    assert f"| `{word}` | {word.meaning} |" in TEXT
+
+
+def test_what_may_change_only_while_the_job_is_suspended_is_named():
+    assert all(f"`{field}`" in TEXT.split("## metadata")[0] for field in FIXED)
 
 
 def test_rows_say_type_default_limits_and_meaning():
@@ -50,5 +75,9 @@ def test_links_lead_to_sections():
 
 
 def test_tables_are_well_formed():
-    rows = [line for line in TEXT.splitlines() if line.startswith("|")]
-    assert all(row.count(" | ") == 4 or set(row) == {"|", "-"} for row in rows)
+    tables = re.findall(r"(?:^\|.*\n)+", TEXT, re.MULTILINE)
+    for header, rule, *rows in map(str.splitlines, tables):
+        columns = header.count(" | ")
+        assert rule == "|---" * (columns + 1) + "|"
+        assert rows
+        assert all(row.count(" | ") == columns for row in rows)

@@ -16,12 +16,11 @@ if TYPE_CHECKING:
 def load(path: Path, overrides: Sequence[str], *, workers: int | None = None) -> GossipTrainingJob:
     """Load a job with `--set` and `--workers` applied; InvalidJob says all that is wrong.
 
-    Fewer workers than the job's minReplicas lower that as well: who asks for two gets two.
+    `workers` goes before the job's own limits.
     """
     job = load_job(path, overrides)
     if workers is None:
         return job
-    changes = [f"spec.workers.replicas={workers}"]
-    if job.spec.workers.min_replicas > workers:
-        changes.append(f"spec.workers.minReplicas={workers}")
+    resized = job.spec.workers.resized(workers)
+    changes = [f"spec.workers.{field}={number}" for field, number in resized.items()]
     return load_job(path, [*overrides, *changes])

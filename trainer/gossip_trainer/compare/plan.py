@@ -178,9 +178,8 @@ def _target(grid: Grid) -> list[str]:
 
 def _size(job: GossipTrainingJob, grid: Grid, workers: int) -> list[str]:
     """List what a number of workers sets."""
-    changes = [f"spec.workers.replicas={workers}"]
-    if job.spec.workers.min_replicas > workers:
-        changes.append(f"spec.workers.minReplicas={workers}")
+    resized = job.spec.workers.resized(workers)
+    changes = [f"spec.workers.{field}={number}" for field, number in resized.items()]
     if grid.fixed_total_batch:
         own = job.spec.training.batch_size
         batch = _share_of_batch(own * job.spec.workers.replicas, workers)

@@ -9,6 +9,7 @@ from gossip_trainer.observability.events import EventLog
 from gossip_trainer.replay.replay import Replay
 from gossip_trainer.replay.worker import Mismatch
 
+ALL_REDUCE = "type: AllReduce, allReduce: {allowPlaintext: true}"
 MEMBERS = ("worker-0-0", "worker-1-0", "server-0-0")
 DIFFERENT = (Mismatch("worker-1-0", 7), Mismatch("worker-0-0", 9))
 
@@ -103,7 +104,7 @@ def test_a_run_that_was_not_traced_is_told_how_to_trace_it(gossip, run_directory
 
 def test_a_run_that_averages_collectively_is_not_replayed_and_told_why(gossip, run_directory):
     job = run_directory / "job.yaml"
-    job.write_text(job.read_text().replace("type: Gossip", "type: AllReduce"))
+    job.write_text(job.read_text().replace("type: Gossip", ALL_REDUCE))
     result = gossip("replay", run_directory)
 
     assert (result.exit_code, result.stdout) == (1, "")

@@ -21,6 +21,12 @@ def test_every_name_makes_a_valid_job_of_its_own_type_and_tag(load, name):
     assert kind.tag == (getattr(made.settings, tag) if tag else None)
 
 
+@pytest.mark.parametrize("name", KINDS)
+def test_collectives_may_send_plaintext_for_a_comparison_stays_on_the_machine(load, name):
+    made = strategy(load, name)
+    assert getattr(made.settings, "allow_plaintext", False) == made.uses_collective
+
+
 def test_no_two_names_mean_the_same():
     assert len(set(KINDS.values())) == len(KINDS) == 9
 
@@ -39,12 +45,12 @@ def test_settings_that_another_exchange_does_not_have_are_left_out(load):
 
 
 def test_the_jobs_own_settings_of_another_type_are_not(load):
-    own = {"type": "LocalSGD", "localSGD": {"period": 7}}
+    own = {"type": "LocalSGD", "localSGD": {"period": 7, "allowPlaintext": True}}
     assert strategy(load, "pull-gossip", strategy=own).gossip.period == 1
 
 
 def test_the_own_strategy_is_the_jobs(load):
-    own = {"type": "LocalSGD", "localSGD": {"period": 7}}
+    own = {"type": "LocalSGD", "localSGD": {"period": 7, "allowPlaintext": True}}
     assert strategy(load, "job", strategy=own).local_sgd.period == 7
     assert strategy(load, "job:period=9", strategy=own).local_sgd.period == 9
 

@@ -9,6 +9,7 @@ from gossip_api.job import GossipTrainingJob
 def make_job(strategy, *, server=None, simulation=None, budget=None):
     spec = {
         "strategy": strategy,
+        "security": {"mutualTLS": False},
         "workers": {"replicas": 4},
         "training": {
             "model": {"name": "mlp", "args": {"hidden": [8]}},

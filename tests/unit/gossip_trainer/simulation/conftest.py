@@ -18,6 +18,7 @@ def merged(base, changes):
 SPEC = {
     "strategy": {"type": "Gossip"},
     "workers": {"replicas": 4},
+    "security": {"mutualTLS": False},
     "training": {
         "model": {"name": "mlp", "args": {"hidden": [8]}},
         "data": {
