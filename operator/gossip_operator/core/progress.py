@@ -1,0 +1,110 @@
+"""How far training has come, from what a sample of the job's processes said."""
+
+from __future__ import annotations
+
+from statistics import median
+from typing import TYPE_CHECKING
+
+from gossip_api.names import Role
+from gossip_api.reasons import Reason
+from gossip_api.status import Progress, Result
+from gossip_operator.core.history import current_reports
+from gossip_operator.core.moments import moment, seconds
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from gossip_api.process import ProcessStatus, Score
+    from gossip_operator.core.history import History
+    from gossip_operator.core.observed import Observed
+
+STALLED_SECONDS = 300.0
+"""Training counts as stalled when no step was made for so long."""
+COALESCE_SECONDS = 10.0
+"""Progress alone is written no more often than this."""
+
+
+def measure(observed: Observed, history: History, ready: int) -> Progress | None:
+    """Return the progress; what nobody reports on any more stays as it was."""
+    # What was reached before the job was suspended is lost.
+    before = observed.job.status.progress if observed.job.status.start_time else None
+    reports = current_reports(observed)
+    workers = [r.status for r in reports if r.status.role is Role.WORKER]
+    score = next((r.status.score for r in reports if r.status.score is not None), None)
+    score = history.result or score
+    if not workers and score is None:
+        return before
+    everyone = [report.status for report in reports]
+    known = before or Progress()
+    now = min(max((report.at for report in reports), default=observed.now), observed.now)
+    # Others are asked every time, and some have heard less than those before.
+    epoch = max(*(s.epoch for s in everyone), float(known.epoch or 0.0), 0.0)
+    fraction = max((s.fraction for s in everyone if s.fraction is not None), default=None)
+    seen = Progress(
+        step=int(median(s.step for s in workers)) if workers else known.step,
+        epoch=_text(epoch) if epoch else None,
+        percent=known.percent if fraction is None else max(int(100 * fraction), known.percent or 0),
+        eta_seconds=None if history.result else _eta(fraction, history, now),
+        samples_per_second=_rate(workers, ready),
+        loss=_text(score.loss if score else None) or known.loss,
+        accuracy=_text(score.accuracy if score else None) or known.accuracy,
+        consensus_distance=_text(score.consensus_distance if score else None)
+        or known.consensus_distance,
+        updated=known.updated,
+    )
+    # `updated` tells when training last got on; a new estimate of the rate alone is no news.
+    if before is not None and _gist(seen) == _gist(before):
+        return before
+    return seen.model_copy(update={"updated": moment(now)})
+
+
+def _gist(progress: Progress) -> tuple[object, ...]:
+    """Return what only training changes; the median of others' steps is another one."""
+    how_far = progress.step if progress.epoch is None else progress.epoch
+    return (how_far, progress.percent, progress.loss, progress.accuracy)
+
+
+def is_stalled(observed: Observed, progress: Progress | None, history: History) -> bool:
+    """Tell whether training got no further for a good while; without news, as it was before."""
+    if history.began is None:
+        return False
+    if not any(report.status.role is Role.WORKER for report in current_reports(observed)):
+        reasons = {condition.reason for condition in observed.job.status.conditions}
+        return Reason.STALLED in reasons
+    updated = seconds(progress.updated) if progress is not None and progress.updated else 0.0
+    return observed.now - max(updated, history.began) > STALLED_SECONDS
+
+
+def write_later(before: Progress | None, now: float) -> float | None:
+    """Return for how long a change of progress alone is to be kept back; None for not at all."""
+    updated = seconds(before.updated) if before is not None else None
+    if updated is None or now - updated >= COALESCE_SECONDS:
+        return None
+    return COALESCE_SECONDS - (now - updated)
+
+
+def _eta(fraction: float | None, history: History, now: float) -> int | None:
+    if not fraction or history.began is None or now <= history.began:
+        return None
+    return round((1 - fraction) / fraction * (now - history.began))
+
+
+def _rate(workers: Sequence[ProcessStatus], ready: int) -> str | None:
+    """Estimate all workers' rate from those that were asked."""
+    rates = [s.samples_per_second for s in workers if s.samples_per_second is not None]
+    return _text(sum(rates) / len(rates) * max(ready, len(rates))) if rates else None
+
+
+def _text(value: float | None) -> str | None:
+    return None if value is None else f"{value:.6g}"
+
+
+def recorded(score: Score, progress: Progress | None) -> Result:
+    """Return the final test as the status has it, with the step that training had come to."""
+    return Result(
+        step=progress.step if progress is not None else None,
+        loss=_text(score.loss),
+        accuracy=_text(score.accuracy),
+        consensus_distance=_text(score.consensus_distance),
+        epoch=_text(score.epoch),
+    )

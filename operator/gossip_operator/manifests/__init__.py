@@ -1,0 +1,1 @@
+"""Kubernetes objects of a job as plain dictionaries: pure functions of the job."""

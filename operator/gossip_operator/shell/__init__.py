@@ -1,0 +1,1 @@
+"""What touches the world: kopf, the API server, the pods' status, clocks, keys and metrics."""
