@@ -16,9 +16,11 @@ run: $(VENV)/.trainer ## Set everything up and train the main job with four work
 	$(BIN)/gossip run manifests/samples/digits.yaml $(RUN_ARGS)
 
 .PHONY: test
-test: $(VENV)/.dev data ## Set everything up and run all tests
-	$(BIN)/pytest -n 2 -m "not heavy" $(TEST_ARGS)
+test: $(VENV)/.dev data testbed ## Set everything up and run all tests
+	$(BIN)/pytest -n 2 -m "not heavy and not control_plane and not nodes" $(TEST_ARGS)
 	$(BIN)/pytest -m heavy $(TEST_ARGS)
+	$(BIN)/pytest -m control_plane $(TEST_ARGS)
+	$(BIN)/pytest -m nodes $(TEST_ARGS)
 
 .PHONY: test-fast
 test-fast: $(VENV)/.dev ## Run the tests that start no processes and time nothing
@@ -92,6 +94,12 @@ $(VENV)/.trainer: $(VENV)/.build requirements/trainer.txt pyproject.toml
 $(VENV)/.dev: $(VENV)/.trainer requirements/dev.txt
 	$(BIN)/uv pip install --quiet --python $(VENV) --require-hashes --requirement requirements/dev.txt
 	@touch $@
+
+# Kubernetes is built from its sources: minutes the first time, then taken from the user's cache.
+.PHONY: testbed
+testbed: $(VENV)/.dev ## Install and build the Kubernetes that tests run on
+	@tests/testbed/install
+	@PYTHONPATH=tests/testbed $(BIN)/python -m testbed build --if-possible
 
 # Fashion-MNIST's files come from Debian's package; tests that need them say so if they are absent.
 .PHONY: data

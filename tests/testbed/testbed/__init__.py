@@ -1,0 +1,1 @@
+"""A real Kubernetes for tests, without containers to start from: control plane, nodes, faults."""
