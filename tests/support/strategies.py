@@ -70,8 +70,8 @@ STRATEGIES: dict[str, dict[str, Any]] = {
     "parameter-server": parameter_server(),
     "parameter-server-overlap": parameter_server(overlap=True),
     "parameter-server-bounded": parameter_server(maxStaleness=1),
-    "all-reduce": {"strategy": {"type": "AllReduce"}},
-    "local-sgd": local_sgd(),
+    "all-reduce": {"strategy": {"type": "AllReduce", "allReduce": {"allowPlaintext": True}}},
+    "local-sgd": local_sgd(allowPlaintext=True),
     "noloco": local_sgd(averaging="Gossip"),
 }
 

@@ -18,6 +18,8 @@ from gossip_trainer.algorithms.iterate import Iterate
 class AllReduce(Algorithm):
     """Waits for everyone at every step; equals one worker with a p times larger batch."""
 
+    keeps_equal = True
+
     def on_gradient(self, x: Iterate, gradient: Tensor) -> Effects:
         """Replace the gradient by its mean over all workers."""
         del x

@@ -5,6 +5,7 @@ keeps a small state of its own. It has no clock, no socket, no log and no random
 it is given. The worker process, the simulator and the tests drive the same objects.
 """
 
+from dataclasses import dataclass
 from typing import Protocol
 
 from torch import Tensor
@@ -26,6 +27,20 @@ from gossip_trainer.algorithms.view import View
 NOTHING: Effects = ()
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class State:
+    """What an algorithm keeps, alike on all workers that meet.
+
+    Attributes:
+        counts: plain numbers, as many in every state of the algorithm.
+        vectors: flat vectors of the same, fixed sizes; the algorithm's own, not copies.
+
+    """
+
+    counts: tuple[int, ...] = ()
+    vectors: tuple[Tensor, ...] = ()
+
+
 class Algorithm:
     """A strategy that never communicates; the others override the calls they need.
 
@@ -41,10 +56,12 @@ class Algorithm:
         idle: whether a `Fetch` or `Send` asked for now would begin at once; kept by the runtime. An
             algorithm asks for none while it is false.
         weight: how much x counts in the average of all workers; published with x.
+        keeps_equal: whether x and the optimizer's state are the same on all workers.
 
     """
 
     steps_locally: bool = True
+    keeps_equal: bool = False
     exchanges_on_gradient: bool = False
 
     def __init__(self, rank: Rank, view: View) -> None:
@@ -91,6 +108,24 @@ class Algorithm:
         """Take in that the membership changed."""
         self.view = view
         return NOTHING
+
+    def on_group(self, x: Iterate) -> Effects:
+        """All workers now in the group agree on the state; ask again for a mean that was lost.
+
+        Told before the first step and whenever a group that lost or gained members met anew. A
+        gradient is not to be asked for: the step that it was of is repeated.
+        """
+        del x
+        return NOTHING
+
+    def state(self, x: Iterate) -> State:
+        """Return what it keeps from one mean over all workers to the next."""
+        del x
+        return State()
+
+    def restore(self, counts: tuple[int, ...]) -> None:
+        """Go on from another worker's counts; the vectors of `state` were overwritten in place."""
+        del counts
 
     def on_finish(self, x: Iterate) -> Effects:
         """After the last step; nothing is waited for any more."""

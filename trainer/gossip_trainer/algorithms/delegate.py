@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from gossip_trainer.algorithms.base import Algorithm
+from gossip_trainer.algorithms.base import Algorithm, State
 from gossip_trainer.algorithms.effects import (
     Average,
     Effects,
@@ -25,6 +25,7 @@ class Delegate(Algorithm):
         self.rank = inner.rank
         self.steps_locally = inner.steps_locally
         self.exchanges_on_gradient = inner.exchanges_on_gradient
+        self.keeps_equal = inner.keeps_equal
 
     @property
     def view(self) -> View:  # type: ignore[override]
@@ -76,6 +77,18 @@ class Delegate(Algorithm):
     def on_view(self, view: View) -> Effects:
         """Pass on."""
         return self.inner.on_view(view)
+
+    def on_group(self, x: Iterate) -> Effects:
+        """Pass on."""
+        return self.inner.on_group(x)
+
+    def state(self, x: Iterate) -> State:
+        """Pass on."""
+        return self.inner.state(x)
+
+    def restore(self, counts: tuple[int, ...]) -> None:
+        """Pass on."""
+        self.inner.restore(counts)
 
     def on_finish(self, x: Iterate) -> Effects:
         """Pass on."""

@@ -53,6 +53,8 @@ class ShardSampler(Iterator[Tensor]):
             examples, in an order of the worker's own. `ByLabel`: a contiguous part of the examples
             sorted by class, so that a worker sees about num_classes / count classes.
         seed: the job's seed.
+        stream: whose order it is: two that share a part walk through it differently; the share's
+            own by default.
         state: where to go on; the stream then equals one that was never interrupted.
 
     Raises:
@@ -68,11 +70,12 @@ class ShardSampler(Iterator[Tensor]):
         share: Share,
         sharding: Sharding,
         seed: int,
+        stream: int | None = None,
         state: SamplerState | None = None,
     ) -> None:
         self.shard = shard_indices(targets, share, sharding, seed)
         self._batch_size = batch_size
-        self._share = share
+        self._stream = share.index if stream is None else stream
         self._seed = seed
         if not len(self.shard):
             raise DataError(
@@ -118,7 +121,7 @@ class ShardSampler(Iterator[Tensor]):
         return taken
 
     def _draw_order(self) -> Tensor:
-        generator = derive_generator(self._seed, "order", self._share.index, self._epoch)
+        generator = derive_generator(self._seed, "order", self._stream, self._epoch)
         return self.shard[torch.randperm(len(self.shard), generator=generator)]
 
 

@@ -25,7 +25,7 @@ class Situation:
     Attributes:
         workers_left: workers that still live.
         min_workers: below this the job fails; all of them before training has begun, when the
-            others wait for each, and with a strategy that needs every one.
+            others wait for each.
         replace_lost: whether lost workers are replaced.
         ending: the budget is used up, the target met or the job interrupted: no worker is replaced.
         concluded: the evaluator has left with the result.

@@ -248,8 +248,7 @@ class _Run:
 
     def _min_workers(self) -> int:
         workers = self.job.spec.workers
-        everybody = self.job.spec.strategy.uses_collective or not self._has_begun()
-        return workers.replicas if everybody else workers.min_replicas
+        return workers.min_replicas if self._has_begun() else workers.replicas
 
     def _has_begun(self) -> bool:
         return len(self.begun) >= self.job.spec.workers.replicas
@@ -291,6 +290,7 @@ class _Run:
             start_with=replicas if member.incarnation == 0 else 1,
             shared_memory=self.options.shared_memory and self.options.tls is None,
             trace=self.options.trace,
+            fresh=member.incarnation == 0,
         )
         # gloo would look the machine's name up; all processes are right here.
         variables = {"GLOO_SOCKET_IFNAME": "lo"}

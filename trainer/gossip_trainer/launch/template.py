@@ -6,12 +6,10 @@ this module and forks each process from it; a container starts from scratch inst
 
 import signal
 
-import torch
-
 from gossip_trainer.process import main
+from gossip_trainer.training.optimizers import warm_up
 
-# The first optimizer of a process makes torch import its compiler, which takes longest of all.
-torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
+warm_up()
 
 # The template must outlive what ends the launcher's process group: it brings the processes' exit
 # codes. Each process sets its own handlers.

@@ -15,7 +15,7 @@ import msgspec
 
 from gossip_api.names import Role
 from gossip_trainer.errors import MembershipError
-from gossip_trainer.membership.roster import Endpoint, Roster
+from gossip_trainer.membership.roster import Endpoint, OnRoster, Roster
 
 log = logging.getLogger(__name__)
 
@@ -72,8 +72,15 @@ class DirectoryRoster:
     inodes; an idle watch costs one listing per poll.
     """
 
-    def __init__(self, directory: Path, *, poll_seconds: float = POLL_SECONDS) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        on_roster: OnRoster = lambda _roster: None,
+        poll_seconds: float = POLL_SECONDS,
+    ) -> None:
         self._directory = directory
+        self._on_roster = on_roster
         self._poll_seconds = poll_seconds
         self._lock = threading.Lock()
         self._seen: frozenset[tuple[str, int]] = frozenset()
@@ -132,4 +139,5 @@ class DirectoryRoster:
             roster = read_roster(self._directory)
             if roster != self._roster:
                 self._roster = roster
+                self._on_roster(roster)
             self._seen = listed

@@ -50,15 +50,18 @@ class Began(Event, frozen=True):
     """A worker begins to train.
 
     Attributes:
-        model_from: `seed`, or the member whose model it copied.
+        model_from: `seed`, `centre`, or the member whose model it copied.
         step: the step of the model it begins with.
         job_samples: samples of the whole job so far, as far as it knows.
+        digest: XXH3 of the model it begins with; of a copy the same as that of what the other
+            published at that step, which it logs with --trace.
 
     """
 
     model_from: str
     step: int
     job_samples: int
+    digest: str = ""
 
 
 class Progress(Event, frozen=True):
@@ -210,13 +213,46 @@ class Finished(Event, frozen=True):
     Attributes:
         step: optimizer steps of this process.
         samples: samples of this process.
-        released: whether the evaluator told it to go; otherwise it saved its own model.
+        released: whether the evaluator told it to go; otherwise it saved its own model, if it
+            trained to the job's end.
+        left: whether it was told to leave before the job's end.
 
     """
 
     step: int
     samples: int
     released: bool
+    left: bool = False
+
+
+class Fenced(Event, frozen=True):
+    """A process found that its place was given to a newer one, and stopped at once.
+
+    Attributes:
+        successor: the member that has its place.
+
+    """
+
+    successor: str
+
+
+class Reformed(Event, frozen=True):
+    """A worker of a strategy with collectives met others: at the start, or after one came or went.
+
+    Attributes:
+        generation: counts up with every group; alike in all members' records.
+        ranks: who is in the group.
+        step: the step that all go on from.
+        digest: XXH3 of what is alike on all of them there.
+        donor: the member whose state this worker copied; empty if it had the same already.
+
+    """
+
+    generation: int
+    ranks: tuple[int, ...]
+    step: int
+    digest: str
+    donor: str = ""
 
 
 class Left(Event, frozen=True):
@@ -301,6 +337,8 @@ Record = (
     | Evaluation
     | Stopping
     | Finished
+    | Fenced
+    | Reformed
     | Left
     | Replaced
     | Failed
@@ -309,6 +347,11 @@ Record = (
 
 _ENCODER = msgspec.json.Encoder()
 _DECODER = msgspec.json.Decoder(Record)
+
+
+def line_of(record: Record) -> bytes:
+    """Return a record as a line of the log."""
+    return _ENCODER.encode(record) + b"\n"
 
 
 class EventSink(Protocol):
@@ -320,17 +363,34 @@ class EventSink(Protocol):
 
 
 class EventLog:
-    """Appends records to a file that other processes append to as well."""
+    """Appends records to a file that other processes append to as well.
 
-    def __init__(self, path: Path, source: str, *, clock: Callable[[], float] = time.time) -> None:
+    Args:
+        path: the file.
+        source: the process.
+        also: told of every record, with its time and source.
+        clock: seconds since the epoch.
+
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        source: str,
+        *,
+        also: Callable[[Record], None] = lambda _record: None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
         self._source = source
+        self._also = also
         self._clock = clock
         self._file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
 
     def emit(self, record: Record) -> None:
         """Append one line with one write."""
         stamped = msgspec.structs.replace(record, time=round(self._clock(), 6), source=self._source)
-        os.write(self._file, _ENCODER.encode(stamped) + b"\n")
+        os.write(self._file, line_of(stamped))
+        self._also(stamped)
 
     def close(self) -> None:
         """Close the file."""

@@ -32,6 +32,7 @@ from gossip_trainer.observability.events import (
 )
 from gossip_trainer.process.join import pull_centre
 from gossip_trainer.process.network import Network, open_network
+from gossip_trainer.process.standing import Prospect, Standing
 from gossip_trainer.process.task import Task
 from gossip_trainer.progress.ledger import StopReason
 from gossip_trainer.replica.export import save_model
@@ -53,15 +54,20 @@ class NoSnapshots:
         """There is nothing to pin."""
 
 
-def run_evaluator(environment: ProcessEnvironment, task: Task, events: EventSink) -> None:
+def run_evaluator(
+    environment: ProcessEnvironment, task: Task, events: EventSink, standing: Standing
+) -> None:
     """Evaluate until all workers have finished; save the final average and release them."""
-    with closing(open_network(environment, task.identity, NoSnapshots())) as network:
+    with closing(open_network(environment, task, NoSnapshots())) as network:
+        standing.look_at(Prospect(network.progress, task.meter, network.num_peers))
+        standing.phase = "Serving"
         host, port = network.endpoint.address
         events.emit(Started(pid=os.getpid(), address=f"{host}:{port}"))
         evaluator = Evaluator(environment, task, network, events)
         signal.signal(signal.SIGINT, lambda _signal, _frame: evaluator.interrupt())
         evaluator.watch()
         evaluator.conclude()
+        standing.phase = "Finished"
 
 
 class Evaluator:

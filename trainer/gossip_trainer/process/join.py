@@ -16,16 +16,21 @@ from gossip_trainer.replica.memory import memory_of
 from gossip_trainer.transport.errors import TransportError
 
 RETRY_SECONDS = 0.5
-CENTRE = "centre"
+CENTRE, SEED = "centre", "seed"
 
 
 def copy_the_others(
-    network: Network, model: FlatModel, *, num_shards: int, timeout: timedelta
+    network: Network,
+    model: FlatModel,
+    *,
+    num_shards: int,
+    timeout: timedelta,
+    else_seed: bool = False,
 ) -> tuple[str, int]:
     """Load the newest model of any live worker, or else the servers'; return whose and its step.
 
     The peer's counters come along with its model, and with them the count of this rank's earlier
-    processes.
+    processes. With `else_seed` the model stays the seed's if no other worker is there at all.
 
     Raises:
         MembershipError: no peer gave its model in time.
@@ -36,9 +41,9 @@ def copy_the_others(
     deadline = time.monotonic() + timeout.total_seconds()
     failure = "no other worker is up"
     while time.monotonic() < deadline:
-        for rank, peer in network.roster().workers().items():
-            if rank == network.endpoint.rank:
-                continue
+        others = network.roster().workers()
+        others.pop(network.endpoint.rank, None)
+        for peer in others.values():
             try:
                 header = network.client.pull(peer.address, memory, expect=peer.name)
             except TransportError as error:
@@ -49,6 +54,8 @@ def copy_the_others(
         if num_shards and not pull_centre(network, received, num_shards):
             model.load_(received)
             return CENTRE, 0
+        if else_seed and not others:
+            return SEED, 0
         time.sleep(RETRY_SECONDS)
     raise MembershipError(
         f"{network.endpoint.name} joins a running job and found no peer to copy the model from "
@@ -74,9 +81,16 @@ def pull_centre(network: Network, into: Tensor, num_shards: int) -> tuple[str, .
 
 
 def average_the_workers(
-    network: Network, size: int, dtype: torch.dtype, timeout: timedelta
-) -> Tensor:
+    network: Network,
+    size: int,
+    dtype: torch.dtype,
+    timeout: timedelta,
+    *,
+    else_none: bool = False,
+) -> Tensor | None:
     """Return the mean of all workers' newest models, with which a server begins anew.
+
+    With `else_none` it is None if no worker is there at all.
 
     Raises:
         MembershipError: none gave its model in time.
@@ -90,7 +104,10 @@ def average_the_workers(
                 f"{network.endpoint.name} begins anew in a running job and found no worker to take "
                 f"the model from within {timeout}; it does not begin from scratch"
             )
-        for worker in network.roster().workers().values():
+        workers = network.roster().workers()
+        if else_none and not workers:
+            return None
+        for worker in workers.values():
             try:
                 header = network.client.pull(
                     worker.address, memory_of(received), expect=worker.name

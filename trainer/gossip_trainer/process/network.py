@@ -2,25 +2,21 @@
 
 import socket
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
-from pathlib import Path
 
 from gossip_api.environment import ProcessEnvironment
-from gossip_trainer.errors import MembershipError
-from gossip_trainer.membership.directory import DirectoryRoster
+from gossip_api.names import Member, Role
 from gossip_trainer.membership.roster import Endpoint, Roster, RosterSource
+from gossip_trainer.membership.sources import open_roster
+from gossip_trainer.process.task import Task
 from gossip_trainer.progress.shared import JobProgress
 from gossip_trainer.transport.client import PeerClient
-from gossip_trainer.transport.identity import Identity
+from gossip_trainer.transport.fencing import Fence
 from gossip_trainer.transport.mailbox import Mailbox
 from gossip_trainer.transport.security import load_credentials
 from gossip_trainer.transport.server import PeerServer
 from gossip_trainer.transport.snapshots import SnapshotSource
 
-DIRECTORY = "directory:"
-POLL_SECONDS = 0.05
 CLOSE_SECONDS = 5.0
 
 
@@ -38,6 +34,11 @@ class Network:
         """Return the newest roster."""
         return self.source.roster
 
+    def num_peers(self) -> int:
+        """Return how many other workers are there."""
+        workers = self.roster().workers()
+        return len(workers) - (workers.get(self.endpoint.rank) == self.endpoint)
+
     def close(self) -> None:
         """Leave: nobody finds this process any more, and nothing is served."""
         self.source.withdraw(self.endpoint)
@@ -46,29 +47,48 @@ class Network:
         self.server.close(CLOSE_SECONDS)
 
 
+def fenced_progress(fence: Fence) -> JobProgress:
+    """Return new counters that tell `fence` of every worker process they hear of."""
+    return JobProgress(
+        time.monotonic,
+        lambda rank, incarnation: fence.learn_of(Member(Role.WORKER, rank, incarnation)),
+    )
+
+
 def open_network(
     environment: ProcessEnvironment,
-    identity: Identity,
+    task: Task,
     snapshots: SnapshotSource,
     *,
     progress: JobProgress | None = None,
+    full: SnapshotSource | None = None,
     mailbox: Mailbox | None = None,
     store_port: int = 0,
     memory: str = "",
 ) -> Network:
     """Serve snapshots at the environment's address and make that known to the others.
 
-    `progress` is new by default; `mailbox` takes what others send, `memory` is the path of what the
-    process shares, if anything.
+    `progress` is new by default; `full` has all that training goes on from, `mailbox` takes what
+    others send, `memory` is the path of what the process shares, if anything.
     """
-    progress = progress or JobProgress(time.monotonic)
+    fence = task.fence
+    progress = progress or fenced_progress(fence)
     tls = load_credentials(environment.tls) if environment.tls is not None else None
     host, _, port = environment.listen.rpartition(":")
-    listener = socket.create_server((host, int(port)), backlog=128)
-    server = PeerServer(listener, identity, snapshots, progress, mailbox=mailbox, tls=tls)
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.create_server((host, int(port)), family=family, backlog=128)
+    server = PeerServer(
+        listener,
+        task.identity,
+        snapshots,
+        progress,
+        full=full,
+        mailbox=mailbox,
+        tls=tls,
+        fence=fence,
+    )
     server.start()
-    client = PeerClient(identity, progress, tls=tls)
-    source = open_roster(environment.peers)
+    client = PeerClient(task.identity, progress, tls=tls, fence=fence)
     endpoint = Endpoint(
         environment.role,
         environment.rank,
@@ -78,34 +98,17 @@ def open_network(
         store_port=store_port,
         memory=memory,
     )
+
+    def look_at(roster: Roster) -> None:
+        for each in roster.endpoints:
+            if each.serving:
+                fence.learn_of(Member(each.role, each.rank, each.incarnation))
+
+    try:
+        source = open_roster(environment.peers, own=endpoint, who=client.who, on_roster=look_at)
+    except BaseException:
+        client.close()
+        server.close()
+        raise
     source.announce(endpoint)
     return Network(endpoint, server, client, source, progress)
-
-
-def open_roster(peers: str) -> RosterSource:
-    """Open the source of membership that the environment names."""
-    if not peers.startswith(DIRECTORY):
-        raise MembershipError(
-            f"GOSSIP_PEERS: got {peers!r}; must be {DIRECTORY}PATH, the folder of a local run"
-        )
-    return DirectoryRoster(Path(peers.removeprefix(DIRECTORY)))
-
-
-def wait_for(
-    what: str, found: Callable[[], dict[int, Endpoint]], count: int, timeout: timedelta
-) -> dict[int, Endpoint]:
-    """Wait until `count` of `what` ("workers", "servers") are found and return all that are.
-
-    Raises:
-        MembershipError: fewer were there when the time was over.
-
-    """
-    deadline = time.monotonic() + timeout.total_seconds()
-    while len(there := found()) < count:
-        if time.monotonic() > deadline:
-            raise MembershipError(
-                f"{len(there)} of {count} {what} were up after {timeout}; "
-                "spec.runPolicy.startDeadline sets how long to wait"
-            )
-        time.sleep(POLL_SECONDS)
-    return there

@@ -7,8 +7,9 @@ evaluator has read the result and lets it go.
 import os
 import threading
 import time
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import replace
+from pathlib import Path
 
 from torch import Tensor
 
@@ -18,10 +19,17 @@ from gossip_trainer.algorithms.shards import shard_slices
 from gossip_trainer.algorithms.view import make_view
 from gossip_trainer.membership.roster import Roster
 from gossip_trainer.observability.events import EventSink, Finished, Started
+from gossip_trainer.process.arrival import (
+    Wanted,
+    arrive,
+    is_late,
+    is_restarted_in_place,
+)
 from gossip_trainer.process.join import average_the_workers
-from gossip_trainer.process.network import Network, open_network
+from gossip_trainer.process.network import Network, fenced_progress, open_network
+from gossip_trainer.process.shard_keeper import FRESH_SECONDS, ShardKeeper, find_kept
+from gossip_trainer.process.standing import Prospect, Standing
 from gossip_trainer.process.task import Task
-from gossip_trainer.progress.shared import JobProgress
 from gossip_trainer.replica.layout import Layout
 from gossip_trainer.replica.snapshots import Pin, Snapshots
 from gossip_trainer.training.letters import MailboxLetters
@@ -69,11 +77,13 @@ class CentreSource:
             return self._snapshots.pin()
 
 
-def run_server(environment: ProcessEnvironment, task: Task, events: EventSink) -> None:
+def run_server(
+    environment: ProcessEnvironment, task: Task, events: EventSink, standing: Standing
+) -> None:
     """Serve one shard of the job."""
     layout, spec = task.model.layout, task.job.spec
     part = shard_slices(layout.size, spec.num_shards)[Shard(environment.rank)]
-    progress, news = JobProgress(time.monotonic), News()
+    progress, news = fenced_progress(task.fence), News()
     mailbox = Mailbox(
         (part.stop - part.start) * layout.dtype.itemsize,
         capacity=spec.workers.replicas + SPARE_LETTERS,
@@ -81,11 +91,13 @@ def run_server(environment: ProcessEnvironment, task: Task, events: EventSink) -
     )
     source = CentreSource(layout, part)
     with closing(
-        open_network(environment, task.identity, source, progress=progress, mailbox=mailbox)
+        open_network(environment, task, source, progress=progress, mailbox=mailbox)
     ) as network:
+        standing.look_at(Prospect(progress, task.meter, network.num_peers))
+        standing.phase = "Joining"
         host, port = network.endpoint.address
         events.emit(Started(pid=os.getpid(), address=f"{host}:{port}"))
-        initial = _initial(environment, task, network)
+        initial = _initial(environment, task, network, part, standing.started)
         rate = rate_of(spec.training, task.meter.total_epochs)
         served = ServedShard(
             spec,
@@ -98,19 +110,50 @@ def run_server(environment: ProcessEnvironment, task: Task, events: EventSink) -
             events=events if environment.trace else None,
         )
         source.open(served)
-        released = _serve(served, source, network, news)
+        standing.phase = "Serving"
+        with ExitStack() as stack:
+            if is_restarted_in_place(environment):
+                path = _kept_path(environment, task)
+                stack.enter_context(closing(ShardKeeper(path, environment.job_uid, source.pin)))
+            released = _serve(served, source, network, news, standing)
+        standing.phase = "Finished"
         events.emit(Finished(step=served.version, samples=0, released=released))
 
 
-def _initial(environment: ProcessEnvironment, task: Task, network: Network) -> Tensor:
-    """Return the whole vector to begin with; one that takes a lost one's place asks the workers."""
-    if environment.incarnation == 0:
+def _kept_path(environment: ProcessEnvironment, task: Task) -> Path:
+    return environment.output / f".{task.name}.part.safetensors"
+
+
+def _initial(
+    environment: ProcessEnvironment, task: Task, network: Network, part: slice, started: float
+) -> Tensor:
+    """Return the whole vector to begin with, of which only the own part matters.
+
+    A restarted process takes what it kept a moment ago. One that takes a lost one's place, or kept
+    its part too long ago, asks the workers. Only where nobody has trained it is the seed's.
+    """
+    layout, size = task.model.layout, part.stop - part.start
+    kept = find_kept(_kept_path(environment, task), environment.job_uid, size, layout.dtype)
+    if kept is not None and 0 <= started - kept.at <= FRESH_SECONDS:
+        initial = task.model.vector.clone()
+        initial[part] = kept.vector
+        return initial
+    deadline = task.job.spec.run_policy.start_deadline
+    arrive(network, Wanted(workers=0, servers=0), deadline, started=started)
+    is_first = environment.fresh and kept is None and not is_late(network, started)
+    if is_first and environment.incarnation == 0:
         return task.model.vector
-    layout, deadline = task.model.layout, task.job.spec.run_policy.start_deadline
-    return average_the_workers(network, layout.size, layout.dtype, deadline)
+    mean = average_the_workers(network, layout.size, layout.dtype, deadline, else_none=is_first)
+    return task.model.vector if mean is None else mean
 
 
-def _serve(served: ServedShard, source: CentreSource, network: Network, news: News) -> bool:
+def _serve(
+    served: ServedShard,
+    source: CentreSource,
+    network: Network,
+    news: News,
+    standing: Standing,
+) -> bool:
     """Take in messages until released; False if everybody else is gone."""
     seen, version, progress = Roster(), 0, network.progress
     heard = time.monotonic()
@@ -122,6 +165,7 @@ def _serve(served: ServedShard, source: CentreSource, network: Network, news: Ne
                 served.look_around(make_view(version, members))
         with source.lock:
             is_news = served.take_in()
+        standing.step = served.version
         if is_news:
             continue
         news.wait(float("inf"))

@@ -1,5 +1,6 @@
 """What every process of a job builds from the job document: data, model, identity, budget."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from gossip_api.environment import ProcessEnvironment
@@ -11,6 +12,7 @@ from gossip_trainer.models.registry import build_model
 from gossip_trainer.process.trial import try_model
 from gossip_trainer.progress.budget import BudgetMeter
 from gossip_trainer.replica.flat import FlatModel
+from gossip_trainer.transport.fencing import Fence
 from gossip_trainer.transport.identity import Identity
 
 
@@ -24,10 +26,18 @@ class Task:
     model: FlatModel
     identity: Identity
     meter: BudgetMeter
+    fence: Fence
 
 
-def build_task(job: GossipTrainingJob, environment: ProcessEnvironment) -> Task:
-    """Build data and model; every process of a job gets the same initial model from its seed."""
+def build_task(
+    job: GossipTrainingJob,
+    environment: ProcessEnvironment,
+    on_replaced: Callable[[str], None] = lambda _successor: None,
+) -> Task:
+    """Build data and model; every process of a job gets the same initial model from its seed.
+
+    `on_replaced` is called by any thread, once, when the process learns that another has its place.
+    """
     training = job.spec.training
     dataset = load_dataset(training.data, training.seed)
     module = build_model(
@@ -55,4 +65,5 @@ def build_task(job: GossipTrainingJob, environment: ProcessEnvironment) -> Task:
             epoch_samples=dataset.num_examples,
             steps_samples=training.batch_size * job.spec.workers.replicas,
         ),
+        fence=Fence(name, on_replaced),
     )

@@ -1,11 +1,13 @@
 """A worker from its start to its end.
 
 It serves before it trains, begins when enough workers are up, trains to the end of the budget, and
-then serves its final model until the evaluator has read it and lets it go.
+then serves its final model until the evaluator has read it and lets it go. One that is late copies
+a model; one that is told to leave ends after its step.
 """
 
 import os
 import signal
+import threading
 import time
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
@@ -17,10 +19,21 @@ from gossip_api.environment import ProcessEnvironment
 from gossip_trainer.algorithms.iterate import Iterate
 from gossip_trainer.data.sampler import ShardSampler
 from gossip_trainer.membership.peers import Peers
+from gossip_trainer.membership.roster import Endpoint
 from gossip_trainer.observability.events import Began, EventSink, Finished, Started, Stopping
-from gossip_trainer.process.join import copy_the_others
-from gossip_trainer.process.meeting import Meeting
-from gossip_trainer.process.network import Network, open_network, wait_for
+from gossip_trainer.process.arrival import (
+    Wanted,
+    arrive,
+    ask_the_others,
+    began_before,
+    is_late,
+    note_beginning,
+)
+from gossip_trainer.process.join import SEED, copy_the_others
+from gossip_trainer.process.lobby import Lobby
+from gossip_trainer.process.meeting import Meetings, Terms, timeout_of
+from gossip_trainer.process.network import Network, fenced_progress, open_network
+from gossip_trainer.process.standing import Prospect, Standing
 from gossip_trainer.process.task import Task
 from gossip_trainer.progress.ledger import StopReason
 from gossip_trainer.progress.shared import JobProgress
@@ -37,7 +50,7 @@ from gossip_trainer.training.news import News, drive
 from gossip_trainer.training.optimizers import build_optimizer
 from gossip_trainer.training.rank import algorithm_of, batches_of
 from gossip_trainer.training.reports import EventObserver
-from gossip_trainer.training.trace import TracedAlgorithm, TracedPublisher
+from gossip_trainer.training.trace import TracedAlgorithm, TracedPublisher, digest_of
 from gossip_trainer.transport.mailbox import Mailbox
 from gossip_trainer.transport.shared import SharedClient, share_memory
 from gossip_trainer.transport.wire import SnapshotHeader
@@ -45,7 +58,8 @@ from gossip_trainer.transport.wire import SnapshotHeader
 RELEASE_SECONDS = 60.0  # without a sign of the evaluator for so long a finished worker goes
 POLL_SECONDS = 0.05
 MAX_LETTERS = 8  # messages of peers that may lie here at once, each of the model's size
-SEED = "seed"
+NOBODY = ""  # whose model a worker has that is to copy one
+MAX_TOLD = 3  # workers that hear a leaver's last count from itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,66 +69,86 @@ class Seat:
     environment: ProcessEnvironment
     task: Task
     events: EventSink
+    standing: Standing
     news: News
     snapshots: Snapshots
     network: Network
     exchange: Exchange
     letters: MailboxLetters
-    collective: Collective | None
     batches: ShardSampler
+    leaving: threading.Event  # set once the worker was told to go
+
+    @property
+    def is_first(self) -> bool:
+        """Whether nobody has trained yet, as far as the one who started this process knows."""
+        return self.environment.fresh and not began_before(self.environment, self.task.name)
 
 
-def run_worker(environment: ProcessEnvironment, task: Task, events: EventSink) -> None:
+def run_worker(
+    environment: ProcessEnvironment, task: Task, events: EventSink, standing: Standing
+) -> None:
     """Train one rank's share of the job."""
     with ExitStack() as stack:
-        seat = _take_seat(stack, environment, task, events)
-        boundary = _train(seat)
-        progress = seat.network.progress
-        released = _await_release(progress)
-        if not released:
-            _save_own(seat)
-        steps, samples = boundary.counters.steps, progress.own_samples
-        events.emit(Finished(step=steps, samples=samples, released=released))
+        news = News()
+        lobby = Lobby.of(task.job.spec.strategy, environment, news.ring)
+        seat = _take_seat(stack, environment, task, events, standing, news=news, lobby=lobby)
+        _wait_for_the_others(seat)
+        model_from, step = _find_model(seat)
+        if is_late(seat.network, standing.started) and seat.network.progress.stop is not None:
+            # The job ended while this process was on its way: there is nothing left to do.
+            events.emit(Finished(step=0, samples=0, released=False))
+            return
+        meetings = None
+        if lobby is not None:
+            meetings = _open_meetings(seat, lobby, has_model=model_from == SEED)
+            stack.enter_context(closing(meetings))
+        else:
+            _begin(seat, model_from, step)
+        boundary = _train(seat, meetings, step)
+        if boundary is not None:
+            _end(seat, boundary)
 
 
 def _take_seat(
-    stack: ExitStack, environment: ProcessEnvironment, task: Task, events: EventSink
+    stack: ExitStack,
+    environment: ProcessEnvironment,
+    task: Task,
+    events: EventSink,
+    standing: Standing,
+    *,
+    news: News,
+    lobby: Lobby | None,
 ) -> Seat:
-    """Serve, become known, and wait until enough workers are up."""
+    """Serve and become known."""
     batches = batches_of(
         task.job.spec, environment.rank, task.dataset
     )  # first: a share may be empty
-    progress = JobProgress(time.monotonic)
+    progress = fenced_progress(task.fence)
     memory, reader = None, None
     if environment.shared_memory:
         memory = share_memory(task.identity, progress, num_buffers=NUM_BUFFERS)
         reader = SharedClient(task.identity, progress)
     if memory is not None:
         stack.enter_context(closing(memory))
+    if lobby is not None:
+        progress.notices = lobby.board
     snapshots = Snapshots(task.model.layout, memory)
-    if environment.incarnation == 0:
-        # Whoever finds this worker finds a model: the seed's, which is everybody's first.
-        snapshots.publish(Iterate(task.model.vector), SnapshotHeader(step=0, samples=0))
-    meeting, news = Meeting.of(task.job.spec.strategy, environment), News()
     mailbox = Mailbox(task.identity.num_bytes, capacity=MAX_LETTERS, on_news=news.ring)
     network = open_network(
         environment,
-        task.identity,
+        task,
         snapshots,
         progress=progress,
         mailbox=mailbox,
-        store_port=meeting.store_port,
+        store_port=0 if lobby is None else lobby.store.port,
+        full=None if lobby is None else lobby.offer,
         memory=memory.path if memory is not None else "",
     )
     stack.enter_context(closing(network))
+    standing.look_at(Prospect(progress, task.meter, network.num_peers))
+    standing.phase = "Waiting"
     host, port = network.endpoint.address
     events.emit(Started(pid=os.getpid(), address=f"{host}:{port}"))
-    wanted = max(environment.start_with, task.job.spec.workers.min_replicas)
-    deadline = task.job.spec.run_policy.start_deadline
-    workers = wait_for("workers", lambda: network.roster().workers(), wanted, deadline)
-    num_shards = task.job.spec.num_shards
-    wait_for("servers", lambda: network.roster().servers(), num_shards, deadline)
-    collective = stack.enter_context(meeting.join(environment.rank, workers))
     exchange = Exchange(
         network.client,
         torch.zeros_like(task.model.vector),
@@ -128,26 +162,93 @@ def _take_seat(
         environment=environment,
         task=task,
         events=events,
+        standing=standing,
         news=news,
         snapshots=snapshots,
         network=network,
         exchange=exchange,
         letters=MailboxLetters(mailbox, task.model.layout.dtype),
-        collective=collective,
         batches=batches,
+        leaving=threading.Event(),
     )
 
 
-def _train(seat: Seat) -> StepBoundary:
-    """Begin with the right model, train to the end of the job, publish the final model."""
+def _wait_for_the_others(seat: Seat) -> dict[int, Endpoint]:
+    """Wait until enough workers are up, or the job turns out to have begun."""
+
+    def publish_seed() -> None:
+        # Whoever finds this worker finds a model: the seed's, which is everybody's first.
+        if seat.is_first:
+            seed = Iterate(seat.task.model.vector)
+            seat.snapshots.publish(seed, SnapshotHeader(step=0, samples=0))
+
+    spec = seat.task.job.spec
+    return arrive(
+        seat.network,
+        Wanted(max(seat.environment.start_with, spec.workers.min_replicas), spec.num_shards),
+        spec.run_policy.start_deadline,
+        started=seat.standing.started,
+        on_early=publish_seed,
+    )
+
+
+def _find_model(seat: Seat) -> tuple[str, int]:
+    """Return whose model the worker now has, and of which step: fresh ranks have the seed's."""
+    environment, task, network = seat.environment, seat.task, seat.network
+    from_seed = seat.is_first and not is_late(network, seat.standing.started)
+    if from_seed and environment.incarnation == 0:
+        return SEED, 0
+    seat.standing.phase = "Joining"
+    if task.job.spec.strategy.uses_collective:
+        return (SEED if from_seed else NOBODY), 0  # those it meets have more to give than a model
+    return copy_the_others(
+        network,
+        task.model,
+        num_shards=task.job.spec.num_shards,
+        timeout=task.job.spec.run_policy.start_deadline,
+        else_seed=from_seed,
+    )
+
+
+def _open_meetings(seat: Seat, lobby: Lobby, *, has_model: bool) -> Meetings:
+    spec = seat.task.job.spec
+    least = spec.workers.min_replicas
+    terms = Terms(
+        num_first=max(seat.environment.start_with, least),
+        num_least=least,
+        timeout=timeout_of(spec.strategy),
+        start_deadline=spec.run_policy.start_deadline,
+    )
+    return Meetings(lobby, seat.network, terms, seat.events, has_model=has_model)
+
+
+def _begin(seat: Seat, model_from: str, step: int) -> None:
+    """Open the own count and tell what the worker begins with."""
+    environment, progress = seat.environment, seat.network.progress
+    progress.begin(environment.rank, environment.incarnation, time.time())
+    note_beginning(environment, seat.task.name)
+    digest = digest_of(seat.task.model.vector)
+    seat.events.emit(
+        Began(model_from=model_from, step=step, job_samples=progress.samples, digest=digest)
+    )
+    seat.standing.phase = "Training"
+
+
+def _train(seat: Seat, meetings: Meetings | None, first_step: int) -> StepBoundary | None:
+    """Train to the end of the job, publish the final model; None if it never came to that."""
     task, progress, training = seat.task, seat.network.progress, seat.task.job.spec.training
-    first_step = _begin(seat)
     optimizer = build_optimizer(training.optimizer, [task.model.parameter])
     observer = EventObserver(seat.events, seat.network.server, optimizer, first_step=first_step)
-    boundary = _boundary(seat, optimizer, observer, first_step)
-    _obey_signals(boundary, progress, task.name)
+    boundary = _boundary(seat, meetings, optimizer, observer, first_step)
+    _obey_signals(seat, boundary)
+    if meetings is not None:
+        if not drive(boundary.assemble(), seat.news.wait):
+            left = progress.stop is None
+            seat.events.emit(Finished(step=0, samples=0, released=False, left=left))
+            return None
+        _begin(seat, meetings.donor or SEED, boundary.counters.steps)
     # Where workers meet at every step they also agree there on when to end.
-    if progress.stop is None or seat.collective is not None:
+    if progress.stop is None or meetings is not None:
         train(
             task.model,
             optimizer,
@@ -165,23 +266,12 @@ def _train(seat: Seat) -> StepBoundary:
     return boundary
 
 
-def _begin(seat: Seat) -> int:
-    """Open the own count; a replacement copies a peer's model first. Returns the model's step."""
-    environment, network = seat.environment, seat.network
-    model_from, step = SEED, 0
-    if environment.incarnation > 0:
-        deadline = seat.task.job.spec.run_policy.start_deadline
-        model_from, step = copy_the_others(
-            network, seat.task.model, num_shards=seat.task.job.spec.num_shards, timeout=deadline
-        )
-    network.progress.begin(environment.rank, environment.incarnation, time.time())
-    samples = network.progress.samples
-    seat.events.emit(Began(model_from=model_from, step=step, job_samples=samples))
-    return step
-
-
 def _boundary(
-    seat: Seat, optimizer: Optimizer, observer: EventObserver, first_step: int
+    seat: Seat,
+    collective: Collective | None,
+    optimizer: Optimizer,
+    observer: EventObserver,
+    first_step: int,
 ) -> StepBoundary:
     environment, task, spec = seat.environment, seat.task, seat.task.job.spec
     peers = Peers(environment.rank, environment.incarnation, seat.network.roster)
@@ -203,7 +293,7 @@ def _boundary(
         exchange=seat.exchange,
         letters=seat.letters,
         progress=seat.network.progress,
-        collective=seat.collective,
+        collective=collective,
     )
     return StepBoundary(
         task.name,
@@ -218,17 +308,35 @@ def _boundary(
     )
 
 
-def _obey_signals(boundary: StepBoundary, progress: JobProgress, name: str) -> None:
+def _obey_signals(seat: Seat, boundary: StepBoundary) -> None:
     """SIGTERM ends this worker after its step, SIGINT the job for everyone."""
 
     def leave(_signal: int, _frame: object) -> None:
+        seat.standing.phase = "Leaving"  # at once: nobody is to begin anything with it
+        seat.leaving.set()
         boundary.leave()
 
     def interrupt(_signal: int, _frame: object) -> None:
-        progress.end(StopReason.INTERRUPTED, name, time.time())
+        seat.network.progress.end(StopReason.INTERRUPTED, seat.task.name, time.time())
 
     signal.signal(signal.SIGTERM, leave)
     signal.signal(signal.SIGINT, interrupt)
+
+
+def _end(seat: Seat, boundary: StepBoundary) -> None:
+    """Serve the final model until released; one that leaves only tells the others its count."""
+    progress, steps = seat.network.progress, boundary.counters.steps
+    left, released = boundary.has_left, False
+    if left:
+        ask_the_others(seat.network, MAX_TOLD)
+    else:
+        if not seat.leaving.is_set():
+            seat.standing.phase = "Finished"
+        released = _await_release(progress, seat.leaving)
+        if not released and not seat.leaving.is_set():
+            _save_own(seat)
+    samples = progress.own_samples
+    seat.events.emit(Finished(step=steps, samples=samples, released=released, left=left))
 
 
 def _save_own(seat: Seat) -> None:
@@ -241,12 +349,11 @@ def _save_own(seat: Seat) -> None:
     save_model(model.module, path, {"member": name})
 
 
-def _await_release(progress: JobProgress) -> bool:
+def _await_release(progress: JobProgress, leaving: threading.Event) -> bool:
     """Serve until the evaluator lets go; False if it has not been heard for too long."""
     finished = time.monotonic()
     while not progress.released:
         heard = max(finished, progress.evaluator_heard)
-        if time.monotonic() - heard > RELEASE_SECONDS:
+        if time.monotonic() - heard > RELEASE_SECONDS or leaving.wait(POLL_SECONDS):
             return False
-        time.sleep(POLL_SECONDS)
     return True

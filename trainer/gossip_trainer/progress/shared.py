@@ -1,11 +1,14 @@
 """The ledger inside one process: counted by its training thread, carried by its transport threads.
 
 Every request and every reply between two processes of the job brings one blob each way: the
-ledger, and whether the sender (only the evaluator does) releases finished workers.
+ledger, whether the sender (only the evaluator does) releases finished workers, and a notice where
+workers have more to tell each other.
 """
 
 import threading
 from collections.abc import Callable
+from itertools import islice
+from typing import Protocol
 
 import msgspec
 
@@ -19,10 +22,23 @@ NEVER_HEARD = float("-inf")
 class _Blob(msgspec.Struct, frozen=True, array_like=True):
     ledger: LedgerRecord
     released: bool = False
+    notice: bytes = b""
 
 
 _ENCODER = msgspec.msgpack.Encoder()
 _DECODER = msgspec.msgpack.Decoder(_Blob)
+
+
+class Notices(Protocol):
+    """What else travels with the counters; called from any thread."""
+
+    def send(self) -> bytes:
+        """Return what the other side should read."""
+        ...
+
+    def receive(self, member: str, notice: bytes) -> None:
+        """Take in what `member` wrote, which is not empty; raise a GossipTrainerError."""
+        ...
 
 
 class JobProgress:
@@ -30,14 +46,23 @@ class JobProgress:
 
     Args:
         clock: monotonic seconds, to tell how long ago the evaluator was heard.
+        on_process: called, without the lock, with rank and incarnation of every process that is
+            heard of for the first time.
 
     Attributes:
         evaluator_heard: when the evaluator was last heard, by `clock`.
+        notices: what else travels, if anything; set before anything does.
 
     """
 
-    def __init__(self, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        clock: Callable[[], float],
+        on_process: Callable[[int, int], None] = lambda _rank, _incarnation: None,
+    ) -> None:
         self._clock = clock
+        self._on_process = on_process
+        self.notices: Notices | None = None
         # Re-entrant: a signal handler may end the job while its own thread holds the lock.
         self._lock = threading.RLock()
         self._ledger = Ledger()
@@ -99,7 +124,8 @@ class JobProgress:
         with self._lock:
             if self._own is not None:
                 self._ledger.count(self._own, self._own_samples)
-            return _ENCODER.encode(_Blob(self._ledger.record(), self._released))
+            notice = b"" if self.notices is None else self.notices.send()
+            return _ENCODER.encode(_Blob(self._ledger.record(), self._released, notice))
 
     def receive(self, member: str, blob: bytes) -> None:
         """Take in what `member` knows; raises ProgressError on anything malformed."""
@@ -109,10 +135,16 @@ class JobProgress:
         except (msgspec.DecodeError, ValueError) as error:
             raise ProgressError(f"{member!r} sent counters that make no sense: {error}") from error
         with self._lock:
+            known = len(self._ledger.counts)
             self._ledger.merge(heard.ledger)
+            new = tuple(islice(self._ledger.counts, known, None))
             # `samples` is read at every step, without the lock: others are summed up only here.
             own = self._ledger.counts.get(self._own, 0) if self._own is not None else 0
             self._others = self._ledger.samples - own
+        if heard.notice and self.notices is not None:
+            self.notices.receive(member, heard.notice)
         if role is Role.EVALUATOR:
             self.evaluator_heard = self._clock()
             self._released = self._released or heard.released
+        for key in new:
+            self._on_process(key.rank, key.incarnation)

@@ -31,16 +31,21 @@ class FlatModel:
         layout = self.layout
         device = next(module.parameters()).device
         self.vector = torch.zeros(layout.size, dtype=layout.dtype, device=device)
-        self.gradient = torch.zeros(layout.num_parameters, dtype=layout.dtype, device=device)
         trainable, others = exchanged_tensors(module)
         tensors = trainable | others
         for entry in layout.entries:
             home = entry.of(self.vector)
             home.copy_(tensors[entry.name].detach())
             tensors[entry.name].data = home
-        for entry in layout.trainable:
-            trainable[entry.name].grad = entry.of(self.gradient)
+        self._trainable = trainable
         self.parameter = nn.Parameter(self.vector[: layout.num_parameters])
+        self.renew_gradient()
+
+    def renew_gradient(self) -> None:
+        """Put new memory in the gradient's place: something may yet write to the old."""
+        self.gradient = torch.zeros_like(self.vector[: self.layout.num_parameters])
+        for entry in self.layout.trainable:
+            self._trainable[entry.name].grad = entry.of(self.gradient)
         self.parameter.grad = self.gradient
 
     def load_(self, vector: Tensor) -> None:

@@ -5,13 +5,14 @@ bytes: 2 (p-1) latency + 2 (p-1)/p M/B. What the workers agree on beside the mea
 gossip_trainer.training.collective.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 
 from torch import Tensor
 
 from gossip_trainer.simulation.clock import Clock, Signal
 from gossip_trainer.simulation.network import Network
 from gossip_trainer.training.collective import Agreement, ring_bytes
+from gossip_trainer.training.full_state import FullState
 
 
 class Meeting:
@@ -87,8 +88,18 @@ class VirtualCollective:
         self._vector: Tensor | None = None
         self.size = hall.size
 
-    def begin(self, vector: Tensor, *, samples: int, stop: bool) -> None:
+    def form(self, state: FullState, is_over: Callable[[], bool]) -> Generator[float, None, bool]:
+        """Meet those who have met from the beginning: nobody comes or goes."""
+        del state, is_over
+        yield from ()
+        return True
+
+    def leave(self) -> None:
+        """Meet nobody any more."""
+
+    def begin(self, vector: Tensor, *, samples: int, stop: bool, leave: bool) -> None:
         """Begin to replace `vector` by its mean."""
+        assert not leave, "a simulation with a collective has no faults"
         self._vector = vector
         self._meeting = self._hall.enter(vector, samples=samples, stop=stop)
         self._meeting.done.wake(self._on_news)

@@ -64,8 +64,8 @@ def check(job: GossipTrainingJob) -> None:
         )
     if simulation.faults and job.spec.strategy.uses_collective:
         raise RunError(
-            "spec.simulation.faults: where all workers meet, all are needed from start to end; "
-            "take the faults out or choose another strategy"
+            "spec.simulation.faults: groups that lose or gain members are not simulated; take the "
+            "faults out or choose another strategy"
         )
     stragglers = tuple(straggler.worker for straggler in simulation.stragglers)
     check_ranks(simulation.faults, stragglers, job.spec.workers.replicas)

@@ -13,6 +13,7 @@ import math
 import time
 from collections.abc import Callable, Generator
 from datetime import timedelta
+from enum import Enum, auto
 
 from torch.optim import Optimizer
 
@@ -24,6 +25,7 @@ from gossip_trainer.replica.flat import FlatModel, iterate_of
 from gossip_trainer.training.counters import Counters
 from gossip_trainer.training.effects_under_way import EffectsUnderWay, Waiting
 from gossip_trainer.training.ending import Ending, Limits
+from gossip_trainer.training.full_state import FullState
 from gossip_trainer.training.links import Links
 from gossip_trainer.training.observer import Observer
 from gossip_trainer.transport.wire import SnapshotHeader
@@ -32,6 +34,14 @@ SETTLE_SECONDS = 5.0  # how long a worker that is done waits for its own last ex
 FINAL_PUBLISH_SECONDS = 30.0
 FINAL_PUBLISH_POLL_SECONDS = 0.01
 PATIENCE = timedelta(minutes=30)
+
+
+class Turn(Enum):
+    """What comes after a gradient."""
+
+    STEP = auto()  # the optimizer's step
+    REPEAT = auto()  # the gradient anew, of the same batch
+    END = auto()  # nothing: the job ends
 
 
 class StepBoundary:
@@ -81,6 +91,9 @@ class StepBoundary:
             clock=clock,
             patience=patience,
         )
+        self._state = FullState(
+            model, optimizer, algorithm, counters=self.counters, ending=self._ending
+        )
         self._samples = 0  # of the step under way
 
     @property
@@ -108,6 +121,11 @@ class StepBoundary:
         """Whether the worker's optimizer is to step; a parameter server's does instead."""
         return self._algorithm.steps_locally
 
+    @property
+    def has_left(self) -> bool:
+        """Whether the worker ends because it was told to go, and the job goes on without it."""
+        return self._ending.has_left
+
     def leave(self) -> None:
         """End after the step under way; safe to call from a signal handler."""
         self._ending.leave()
@@ -116,8 +134,32 @@ class StepBoundary:
         """Before forward."""
         self._algorithm.before_step(self._x())
 
-    def gradient_ready(self, samples: int) -> Waiting:
-        """After backward and before the optimizer; `samples` is the size of the batch."""
+    def assemble(self) -> Generator[float, None, bool]:
+        """Meet the other workers in a new group; return False if the job ends before.
+
+        Called before the first step where the strategy averages collectively. The worker may go on
+        from another's state afterwards, its step and optimizer included.
+        """
+        collective, effects, ending = self._links.collective, self._effects, self._ending
+        assert collective is not None
+        while True:
+            effects.has_group()
+            if not (yield from collective.form(self._state, self._is_over)):
+                return False
+            ending.meeting_size = collective.size
+            x = self._x()
+            yield from effects.carry_out(self._algorithm.on_group(x), x)
+            if not effects.needs_group:
+                return True
+            if not effects.has_lost_meeting and ending.is_due(self.counters.steps):
+                return True
+
+    def gradient_ready(self, samples: int) -> Generator[float, None, Turn]:
+        """After backward and before the optimizer; `samples` is the size of the batch.
+
+        Where a collective lost a member the gradient is lost with it, and the parameters may be
+        others afterwards: it is to be computed anew.
+        """
         self._samples = samples
         self._ending.samples_since_meeting += samples
         algorithm, x = self._algorithm, self._x()
@@ -125,11 +167,23 @@ class StepBoundary:
             yield from self._effects.deliver(x)
         algorithm.idle = not self._links.exchange.busy
         yield from self._effects.carry_out(algorithm.on_gradient(x, self._model.gradient), x)
+        if not self._effects.has_lost_meeting:
+            return Turn.STEP
+        self._ending.samples_since_meeting -= samples
+        self._model.renew_gradient()
+        steps = self.counters.steps
+        if not (yield from self.assemble()):
+            return Turn.END
+        if self.counters.steps == steps + 1:
+            # The others had the mean, and in it this batch.
+            self._links.progress.count(samples)
+        return Turn.REPEAT
 
     def step_done(self, loss: float) -> Generator[float, None, bool]:
         """After the optimizer's step; return whether to go on training."""
         counters, algorithm = self.counters, self._algorithm
         counters.steps += 1
+        counters.own_steps += 1
         if math.isfinite(loss):
             counters.loss_sum += loss
         else:
@@ -141,8 +195,12 @@ class StepBoundary:
         yield from self._effects.deliver(x)
         algorithm.idle = not self._links.exchange.busy
         yield from self._effects.carry_out(algorithm.on_step(x), x)
+        if self._effects.has_lost_meeting and not (yield from self.assemble()):
+            return False
         self._observer.stepped(self)
-        return not self._ending.is_due(counters.steps)
+        if self._ending.is_due(counters.steps):
+            return False
+        return not self._effects.needs_group or (yield from self.assemble())
 
     def finish(self) -> Waiting:
         """Take in what is still under way, then publish the final model.
@@ -154,17 +212,22 @@ class StepBoundary:
             RunError: readers held every buffer until the deadline.
 
         """
+        if self._links.collective is not None:
+            self._links.collective.leave()
         x = self._x()
         yield from self._effects.deliver(x)
         yield from self._effects.carry_out(self._algorithm.on_finish(x), x)
         self._links.letters.close()
         yield from self._effects.settle(x, SETTLE_SECONDS)
-        header = self._header(None, finished=True)
+        header = self._header(None, finished=not self.has_left)
         deadline = self._clock() + FINAL_PUBLISH_SECONDS
         while not self._links.snapshots.publish(x, header):
             if self._clock() > deadline:
                 raise RunError(f"{self._name}: no buffer for the final model came free in time")
             yield FINAL_PUBLISH_POLL_SECONDS
+
+    def _is_over(self) -> bool:
+        return self._ending.is_over(self.counters.steps)
 
     def _x(self) -> Iterate:
         return iterate_of(self._model, self._optimizer)

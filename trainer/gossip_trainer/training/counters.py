@@ -9,6 +9,7 @@ class Counters:
 
     Attributes:
         steps: optimizer steps, on top of those of the model the worker began with.
+        own_steps: those that this process took itself.
         exchanges: own fetches and sends that ended well.
         heard: others' messages that were taken in.
         lost: own fetches and sends that came to nothing.
@@ -24,6 +25,7 @@ class Counters:
     """
 
     steps: int = 0
+    own_steps: int = 0
     exchanges: int = 0
     heard: int = 0
     lost: int = 0

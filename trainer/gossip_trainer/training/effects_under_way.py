@@ -28,7 +28,7 @@ from gossip_trainer.algorithms.effects import (
     Wait,
 )
 from gossip_trainer.algorithms.iterate import Iterate
-from gossip_trainer.errors import MembershipError
+from gossip_trainer.errors import CollectiveError, MembershipError
 from gossip_trainer.training.counters import Counters
 from gossip_trainer.training.ending import Ending
 from gossip_trainer.training.exchange import Arrived, Dispatch, Lost, Outcome
@@ -39,6 +39,7 @@ Waiting = Generator[float, None, None]
 """Yields how many seconds at most to wait for news; infinity where only news can help."""
 
 UNTIL_NEWS = math.inf
+EVERYBODY = "group"  # whom a lost mean was with
 
 
 class EffectsUnderWay:
@@ -52,6 +53,9 @@ class EffectsUnderWay:
         observer: told of losses and of new views.
         clock: seconds; only differences count.
         patience: how long a worker waits for a server that is gone before it fails.
+
+    Attributes:
+        has_lost_meeting: whether a mean came to nothing, and its vector with it.
 
     """
 
@@ -76,6 +80,17 @@ class EffectsUnderWay:
         self._open: set[Fetch | Send] = set()
         self._hearing: dict[Hear, float] = {}  # until when
         self._num_sends = 0
+        self.has_lost_meeting = False
+        self._is_to_reform = False
+
+    @property
+    def needs_group(self) -> bool:
+        """Whether the workers that meet are to form a new group before they go on."""
+        return self.has_lost_meeting or self._is_to_reform
+
+    def has_group(self) -> None:
+        """Note that they have."""
+        self.has_lost_meeting = self._is_to_reform = False
 
     def carry_out(self, effects: Effects, x: Iterate) -> Waiting:
         """Begin all that is to be begun, then do the rest in order."""
@@ -170,15 +185,23 @@ class EffectsUnderWay:
         collective = self._links.collective
         assert collective is not None, "only strategies with a collective average"
         ending = self._ending
-        wish = ending.is_wished(self._counters.steps)
-        collective.begin(vector, samples=ending.samples_since_meeting, stop=wish)
+        stop, leave = ending.wishes(self._counters.steps)
+        collective.begin(vector, samples=ending.samples_since_meeting, stop=stop, leave=leave)
 
     def _finish_meeting(self, average: Average, x: Iterate) -> Waiting:
         collective = self._links.collective
         assert collective is not None
         while not collective.is_ready():
             yield UNTIL_NEWS
-        self._ending.agree(collective.finish())
+        try:
+            agreement = collective.finish()
+        except CollectiveError as error:
+            self.has_lost_meeting = True
+            self._counters.lost += 1
+            self._observer.exchange_lost(EVERYBODY, self._counters.steps, str(error))
+            return
+        self._ending.agree(agreement)
+        self._is_to_reform = agreement.reform
         self._counters.received_bytes += collective.received_bytes(average.vector.nbytes)
         yield from self.carry_out(self._algorithm.on_averaged(average, x), x)
 

@@ -7,7 +7,7 @@ the others wait for it.
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from gossip_trainer.progress.budget import BudgetMeter, Done
@@ -34,6 +34,9 @@ class Ending:
         meeting_size: how many workers meet, 0 if they never do.
         wall_clock: seconds since the epoch.
 
+    Attributes:
+        samples_since_meeting: own ones that no meeting has counted yet.
+
     """
 
     def __init__(
@@ -48,17 +51,18 @@ class Ending:
         self._name = name
         self._limits = limits
         self._progress = progress
-        self._meeting_size = meeting_size
+        self.meeting_size = meeting_size
         self._wall_clock = wall_clock
         self._agreed = Agreement(samples=0, stop=False)
         self._leaving = False
+        self._has_told = False  # the others, that this worker leaves
         self.samples_since_meeting = 0
 
     @property
     def job_samples(self) -> int:
         """Samples of the whole job; where all meet, the same for all at the same step."""
-        if self._meeting_size:
-            return self._agreed.samples + self.samples_since_meeting * self._meeting_size
+        if self.meeting_size:
+            return self._agreed.samples + self.samples_since_meeting * self.meeting_size
         return self._progress.samples
 
     @property
@@ -66,38 +70,47 @@ class Ending:
         """Job-wide passes over the training set."""
         return self._limits.meter.epoch(self.job_samples)
 
+    @property
+    def has_left(self) -> bool:
+        """Whether the worker ends because it was told to go, and the job goes on without it."""
+        return self._leaving and self._progress.stop is None
+
     def leave(self) -> None:
         """End after the step under way; safe to call from a signal handler."""
         self._leaving = True
 
+    @property
+    def agreed_samples(self) -> int:
+        """Samples of the whole job up to the newest meeting."""
+        return self._agreed.samples
+
+    def go_on_from(self, agreed_samples: int, since: int) -> None:
+        """Count on from where another worker stands."""
+        self._agreed = Agreement(agreed_samples, stop=False)
+        self.samples_since_meeting = since
+
+    def wishes(self, steps: int) -> tuple[bool, bool]:
+        """Return what to tell the others when all meet: whether to stop, and whether to leave."""
+        self._has_told = self._leaving
+        return self._is_at_end(steps), self._leaving
+
     def agree(self, agreement: Agreement) -> None:
         """Take in what a meeting came to; its samples are those since the meeting before."""
-        self._agreed = Agreement(self._agreed.samples + agreement.samples, agreement.stop)
+        self._agreed = replace(agreement, samples=self._agreed.samples + agreement.samples)
         self.samples_since_meeting = 0
 
     def is_due(self, steps: int) -> bool:
         """Tell after `steps` own steps whether the step just done was the last."""
-        if not self._meeting_size:
+        if not self.meeting_size:
             return self.is_wished(steps)
         # Only what all know alike: clocks differ, so a budget of seconds is met by agreement.
         if self._limits.meter.is_used_up(Done(self.job_samples, seconds=0.0, steps=steps)):
             return self._use_up()
-        return self._agreed.stop
+        return self._agreed.stop or self._has_told
 
     def is_wished(self, steps: int) -> bool:
         """Tell whether this worker, from what it knows by itself, would end now."""
-        progress = self._progress
-        if self._leaving and self._meeting_size:
-            # A collective cannot go on without one of its members.
-            self._end(StopReason.INTERRUPTED)
-        if progress.stop is not None or self._leaving:
-            return True
-        done = Done(self.job_samples, self._wall_clock() - progress.began, steps)
-        deadline = self._limits.active_deadline
-        if deadline is not None and done.seconds >= deadline.total_seconds():
-            self._end(StopReason.DEADLINE)
-            return True
-        return self._limits.meter.is_used_up(done) and self._use_up()
+        return self._leaving or self._is_at_end(steps)
 
     def is_over(self, steps: int) -> bool:
         """Tell whether waiting for others is in vain.
@@ -105,6 +118,17 @@ class Ending:
         A budget of steps ends this worker alone: the others go on, and answer it.
         """
         return self.is_wished(steps) and (self._leaving or self._progress.stop is not None)
+
+    def _is_at_end(self, steps: int) -> bool:
+        progress = self._progress
+        if progress.stop is not None:
+            return True
+        done = Done(self.job_samples, self._wall_clock() - progress.began, steps)
+        deadline = self._limits.active_deadline
+        if deadline is not None and done.seconds >= deadline.total_seconds():
+            self._end(StopReason.DEADLINE)
+            return True
+        return self._limits.meter.is_used_up(done) and self._use_up()
 
     def _use_up(self) -> bool:
         # A budget of steps is each worker's own; every other one ends the job for all.

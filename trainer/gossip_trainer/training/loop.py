@@ -8,7 +8,7 @@ from torch.optim import Optimizer
 from gossip_api.training import Training
 from gossip_trainer.data.dataset import Dataset
 from gossip_trainer.replica.flat import FlatModel
-from gossip_trainer.training.boundary import StepBoundary
+from gossip_trainer.training.boundary import StepBoundary, Turn
 from gossip_trainer.training.news import drive
 from gossip_trainer.training.schedules import learning_rate
 
@@ -39,11 +39,15 @@ def train(
     module.train()
     for indices in batches:
         inputs, targets = dataset.train_batch(indices)
-        boundary.begin_step()
-        model.gradient.zero_()
-        loss = dataset.loss(module(inputs), targets)
-        loss.backward()  # type: ignore[no-untyped-call]
-        drive(boundary.gradient_ready(samples=len(targets)), wait)
+        turn = Turn.REPEAT
+        while turn is Turn.REPEAT:
+            boundary.begin_step()
+            model.gradient.zero_()
+            loss = dataset.loss(module(inputs), targets)
+            loss.backward()  # type: ignore[no-untyped-call]
+            turn = drive(boundary.gradient_ready(samples=len(targets)), wait)
+        if turn is Turn.END:
+            return
         # Set here and not before: until now the step before's rate tells where x lies.
         group["lr"] = rate(boundary.epoch)
         if boundary.steps_locally:

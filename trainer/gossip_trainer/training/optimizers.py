@@ -45,3 +45,11 @@ def build_optimizer(
                 weight_decay=settings.weight_decay,
                 fused=fused,
             )
+
+
+def warm_up() -> None:
+    """Make torch load what the first optimizer of a process loads, which takes seconds.
+
+    They are best spent before others count on this process.
+    """
+    torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=1.0)

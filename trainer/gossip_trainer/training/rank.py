@@ -31,12 +31,17 @@ def algorithm_of(
 
 
 def batches_of(spec: JobSpec, rank: int, dataset: Dataset) -> ShardSampler:
-    """Return a worker's endless stream of batches; a rank beyond the job's has a share as well."""
-    training = spec.training
+    """Return a worker's endless stream of batches.
+
+    A rank beyond the job's, of which there are some after the job was scaled, walks through the
+    share of another rank in an order of its own.
+    """
+    training, replicas = spec.training, spec.workers.replicas
     return ShardSampler(
         dataset.train_targets,
         batch_size=training.batch_size,
-        share=Share(rank, max(spec.workers.replicas, rank + 1)),
+        share=Share(rank % replicas, replicas),
         sharding=training.data.sharding,
         seed=training.seed,
+        stream=rank,
     )

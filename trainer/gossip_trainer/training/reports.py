@@ -51,7 +51,7 @@ class EventObserver:
     def report(self, boundary: StepBoundary) -> None:
         """Report now; means are over the time since the last report."""
         now, counters, last = self._clock(), boundary.counters, self._last
-        steps = counters.steps - last.steps
+        steps = counters.own_steps - last.own_steps
         mixed = counters.num_stale - last.num_stale
         stale = counters.staleness_sum - last.staleness_sum
         sound = steps > 0 and counters.nonfinite == last.nonfinite

@@ -15,6 +15,7 @@ from gossip_trainer.transport.errors import (
     TransportError,
     Unsettled,
 )
+from gossip_trainer.transport.fencing import Fence
 from gossip_trainer.transport.identity import Identity
 from gossip_trainer.transport.limits import Limits
 from gossip_trainer.transport.security import Credentials
@@ -39,11 +40,13 @@ class PeerClient:
         courier: Courier,
         *,
         tls: Credentials | None = None,
+        fence: Fence | None = None,
         limits: Limits | None = None,
     ) -> None:
         self._identity = identity
         self._courier = courier
         self._tls = tls
+        self._fence = fence or Fence(identity.member)
         self._limits = limits or Limits()
         self._kept: OrderedDict[Address, Connection] = OrderedDict()
         self._guard = threading.Lock()
@@ -51,7 +54,12 @@ class PeerClient:
         self._is_closed = False
 
     def pull(
-        self, address: Address, into: memoryview, *, expect: str | None = None
+        self,
+        address: Address,
+        into: memoryview,
+        *,
+        expect: str | None = None,
+        full: bool = False,
     ) -> SnapshotHeader:
         """Fetch the newest snapshot of the peer at `address` into `into`.
 
@@ -60,6 +68,7 @@ class PeerClient:
             into: writable bytes, as many as the peer's snapshots have: the model's, or those of a
                 server's part. After an error they are undefined.
             expect: the member that must answer, such as "worker-3-0"; anyone if None.
+            full: ask for all that training goes on from instead of the model alone.
 
         Raises:
             PeerLost: it cannot be reached, went away or made no progress, or `abort` was called.
@@ -70,7 +79,7 @@ class PeerClient:
         """
 
         def take(connection: Connection) -> SnapshotHeader:
-            prefix = connection.ask(Kind.PULL, self._courier)
+            prefix = connection.ask(Kind.PULL_FULL if full else Kind.PULL, self._courier)
             return connection.take_snapshot(prefix, into, self._courier)
 
         return self._exchange(address, expect, take, repeats=True)
@@ -83,6 +92,12 @@ class PeerClient:
             return connection.take_status(prefix, self._courier)
 
         return self._exchange(address, expect, take, repeats=True)
+
+    def who(self, address: Address) -> str:
+        """Return the name of the member that answers at `address`; raises like `pull`."""
+        return self._exchange(
+            address, None, lambda connection: connection.member, repeats=True, afresh=True
+        )
 
     def send(
         self,
@@ -158,14 +173,18 @@ class PeerClient:
         do: Callable[[Connection], T],
         *,
         repeats: bool,
+        afresh: bool = False,
     ) -> T:
-        """Do it over a kept connection; where it may be repeated and that one went stale, again."""
+        """Do it over a kept connection; where it may be repeated and that one went stale, again.
+
+        `afresh` uses no kept one.
+        """
         exchange = _Exchange()
         with self._guard:
             exchange.is_aborted = self._is_closed
             self._under_way.add(exchange)
         try:
-            kept = self._take_kept(address, expect)
+            kept = None if afresh else self._take_kept(address, expect)
             if kept is not None:
                 exchange.use(kept.line)
                 try:
@@ -194,7 +213,9 @@ class PeerClient:
         return None
 
     def _dial(self, line: Line, address: Address, expect: str | None) -> Connection:
-        connection = open_connection(line, address, self._identity, self._limits, tls=self._tls)
+        connection = open_connection(
+            line, address, self._identity, self._limits, tls=self._tls, fence=self._fence
+        )
         if expect not in {None, connection.member}:
             raise HandshakeRefused(
                 f"{connection.member} answers at {address[0]}:{address[1]}, {expect} was "

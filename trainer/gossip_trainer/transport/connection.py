@@ -10,9 +10,11 @@ from gossip_trainer.transport.errors import (
     Busy,
     HandshakeRefused,
     NotReady,
+    Outdated,
     PeerLost,
     ProtocolError,
 )
+from gossip_trainer.transport.fencing import Fence
 from gossip_trainer.transport.framing import Framing
 from gossip_trainer.transport.identity import Identity
 from gossip_trainer.transport.limits import Limits
@@ -156,8 +158,12 @@ def open_connection(
     limits: Limits,
     *,
     tls: Credentials | None,
+    fence: Fence,
 ) -> Connection:
-    """Connect and introduce oneself; raise HandshakeRefused or Busy if the peer declines."""
+    """Connect and introduce oneself; raise HandshakeRefused or Busy if the peer declines.
+
+    `fence` learns who there is, and of a successor if the peer tells of one.
+    """
     peer = f"{address[0]}:{address[1]}"
     sock = _connect(line, address, limits)
     framing = Framing(open_stream(line, sock, peer, limits, tls=tls, server_side=False))
@@ -173,7 +179,7 @@ def open_connection(
             ) from error
         raise
     if prefix.kind is not Kind.WELCOME or prefix.payload_bytes:
-        _decline(prefix.kind, data, peer)
+        _decline(prefix.kind, data, peer, fence)
     welcome = decode(Welcome, data)
     if not identity.oldest <= welcome.version <= identity.newest:
         raise ProtocolError(
@@ -181,12 +187,18 @@ def open_connection(
             f"{identity.oldest} to {identity.newest} were offered"
         )
     framing.version = welcome.version
+    fence.learn(welcome.member)
     return Connection(line, framing, welcome.member)
 
 
-def _decline(kind: Kind, data: memoryview, peer: str) -> NoReturn:
+def _decline(kind: Kind, data: memoryview, peer: str, fence: Fence) -> NoReturn:
     if kind is Kind.REFUSED:
-        raise HandshakeRefused(f"{peer} refuses: {decode(Refused, data).reason}")
+        refused = decode(Refused, data)
+        text = f"{peer} refuses: {refused.reason}"
+        if refused.successor:
+            fence.learn(refused.successor)
+            raise Outdated(text)
+        raise HandshakeRefused(text)
     if kind is Kind.BUSY:
         raise Busy(f"{peer} serves {decode(Crowded, data).connections} others already")
     raise ProtocolError(f"{peer} answers HELLO with {kind.name}")

@@ -39,6 +39,10 @@ class HandshakeRefused(TransportError):
     """One side will not talk to the other; the text names what each of them is."""
 
 
+class Outdated(HandshakeRefused):
+    """The other side knows a newer incarnation of this process and talks to that one only."""
+
+
 class ProtocolError(TransportError):
     """The peer sent bytes that are no message of this protocol."""
 

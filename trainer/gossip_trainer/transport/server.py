@@ -15,6 +15,7 @@ from typing import Final
 from gossip_trainer.errors import GossipTrainerError
 from gossip_trainer.transport.connection import Address
 from gossip_trainer.transport.errors import PeerLost
+from gossip_trainer.transport.fencing import Fence
 from gossip_trainer.transport.identity import Identity
 from gossip_trainer.transport.limits import Limits
 from gossip_trainer.transport.mailbox import Mailbox
@@ -32,24 +33,32 @@ RETRY_SECONDS: Final = 0.1
 class PeerServer:
     """Listens until closed; a slow, silent or hostile peer costs its own connection only."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the parts it puts together
         self,
         listener: socket.socket,
         identity: Identity,
         source: SnapshotSource,
         courier: Courier,
         *,
+        full: SnapshotSource | None = None,
         mailbox: Mailbox | None = None,
         tls: Credentials | None = None,
+        fence: Fence | None = None,
         limits: Limits | None = None,
     ) -> None:
-        """Take over `listener`, a bound and listening TCP socket; no mailbox takes no messages."""
+        """Take over `listener`, a bound and listening TCP socket; no mailbox takes no messages.
+
+        `full` has all that training goes on from; without it nobody can copy that.
+        `fence` knows who is outdated; by default it learns that from handshakes alone.
+        """
         self._listener = listener
         self._identity = identity
         self._source = source
         self._courier = courier
+        self._full = full
         self._mailbox = mailbox
         self._tls = tls
+        self._fence = fence or Fence(identity.member)
         self._limits = limits or Limits()
         self._guard = threading.Lock()
         self._sent_before = 0  # in sessions that have ended
@@ -121,7 +130,9 @@ class PeerServer:
             self._identity,
             self._source,
             self._courier,
+            full=self._full,
             mailbox=self._mailbox,
+            fence=self._fence,
             limits=self._limits,
         )
         thread = threading.Thread(

@@ -2,7 +2,8 @@
 
 import time
 
-from gossip_trainer.transport.errors import HandshakeRefused, ProtocolError
+from gossip_trainer.transport.errors import HandshakeRefused, Outdated, ProtocolError
+from gossip_trainer.transport.fencing import Fence
 from gossip_trainer.transport.framing import Framing
 from gossip_trainer.transport.identity import Identity, common_version, objection
 from gossip_trainer.transport.limits import Limits
@@ -45,7 +46,9 @@ class Session:
         source: SnapshotSource,
         courier: Courier,
         *,
+        full: SnapshotSource | None,
         mailbox: Mailbox | None,
+        fence: Fence,
         limits: Limits,
     ) -> None:
         self.line = line
@@ -55,8 +58,10 @@ class Session:
         self.sent_bytes = 0
         self._identity = identity
         self._source = source
+        self._full = full
         self._courier = courier
         self._mailbox = mailbox
+        self._fence = fence
         self._limits = limits
 
     def run(self, stream: Stream) -> None:
@@ -67,6 +72,9 @@ class Session:
         while not self.is_last:
             prefix, data = framing.receive(self._limits.idle_seconds, MAX_HEADER_BYTES)
             self.silent_since = None
+            if (successor := self._fence.successor(self.member)) is not None:
+                # It hears why when it connects again.
+                raise Outdated(f"{self.member} was replaced by {successor}")
             self._answer(framing, reception, prefix, data)
             self.silent_since = time.monotonic()
 
@@ -81,6 +89,11 @@ class Session:
         if version is None or reason is not None:
             framing.send(Kind.REFUSED, Refused(reason=reason or ""))
             raise HandshakeRefused(f"{peer.member} was refused: {reason}")
+        self._fence.learn(peer.member)
+        if (successor := self._fence.successor(peer.member)) is not None:
+            reason = f"{peer.member} was replaced by {successor}"
+            framing.send(Kind.REFUSED, Refused(reason=reason, successor=successor))
+            raise Outdated(reason)
         framing.send(Kind.WELCOME, Welcome(member=self._identity.member, version=version))
         framing.version = version
 
@@ -94,14 +107,15 @@ class Session:
             raise ProtocolError(f"more follows a {prefix.kind.name} message than there may")
         if prefix.kind is Kind.SETTLE:
             reception.settle(data)
-        elif prefix.kind in {Kind.PULL, Kind.STATUS}:
+        elif prefix.kind in {Kind.PULL, Kind.STATUS, Kind.PULL_FULL}:
             self._show(framing, prefix.kind, data)
         else:
             raise ProtocolError(f"{prefix.kind.name} came where a request is due")
 
     def _show(self, framing: Framing, kind: Kind, data: memoryview) -> None:
         self._courier.receive(self.member, decode(Request, data).gossip)
-        snapshot = self._source.pin()
+        source = self._full if kind is Kind.PULL_FULL else self._source
+        snapshot = None if source is None else source.pin()
         if snapshot is None:
             framing.send(Kind.NOT_READY, Unready(gossip=self._courier.send()))
             return

@@ -47,6 +47,7 @@ class Kind(IntEnum):
     PENDING = 14  # Acknowledged
     DECLINED = 15  # Declining
     KEPT = 16  # Keeping; nothing comes back
+    PULL_FULL = 17  # Request; for all that training goes on from, answered as PULL
 
 
 _KINDS: Final = {int(kind): kind for kind in Kind}
@@ -94,9 +95,16 @@ class Welcome(msgspec.Struct, frozen=True):
 
 
 class Refused(msgspec.Struct, frozen=True):
-    """The server's refusal, with its reason in words."""
+    """The server's refusal, with its reason in words.
+
+    Attributes:
+        reason: for people.
+        successor: the member that has taken the client's place, if that is the reason.
+
+    """
 
     reason: Text
+    successor: Annotated[str, msgspec.Meta(pattern=r"^[!-~]{0,253}\Z")] = ""
 
 
 class Crowded(msgspec.Struct, frozen=True):

@@ -40,6 +40,7 @@ def spec_of(kind, *, server=None, **settings):
     document = {
         "strategy": {"type": kind, member: settings},
         "workers": {"replicas": 4},
+        "security": {"mutualTLS": False},
         "training": {
             "model": {"name": "mlp"},
             "data": {"name": "digits"},

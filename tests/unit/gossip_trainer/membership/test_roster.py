@@ -1,3 +1,7 @@
+from dataclasses import replace
+
+import pytest
+
 from gossip_api.names import Role
 from gossip_trainer.algorithms.effects import Rank, Shard
 from gossip_trainer.membership.roster import Endpoint, Roster
@@ -30,3 +34,17 @@ def test_servers_are_listed_by_shard_and_a_party_is_found_where_it_is():
     assert roster.find(Rank(1)) == endpoint(1)
     assert roster.find(Rank(0)) is None
     assert roster.find(Shard(2)) is None
+
+
+@pytest.mark.parametrize("closed", [{"serving": False}, {"leaving": True}])
+def test_with_one_that_leaves_or_does_not_answer_nothing_new_is_begun_but_it_is_found(closed):
+    gone = replace(endpoint(1), **closed)
+    roster = Roster((endpoint(0), gone))
+    assert list(roster.workers()) == [0]
+    assert roster.find(Rank(1)) is gone
+
+
+def test_a_successor_that_is_still_starting_does_not_take_its_predecessors_place():
+    leaving, starting = replace(endpoint(1), leaving=True), replace(endpoint(1, 1), serving=False)
+    assert Roster((leaving, starting)).find(Rank(1)) is leaving
+    assert Roster((leaving, replace(starting, serving=True))).find(Rank(1)).incarnation == 1

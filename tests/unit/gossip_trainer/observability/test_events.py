@@ -12,10 +12,12 @@ from gossip_trainer.observability.events import (
     EventTail,
     ExchangeLost,
     Failed,
+    Fenced,
     Finished,
     Left,
     Progress,
     Record,
+    Reformed,
     Replaced,
     Started,
     Stopping,
@@ -68,6 +70,8 @@ RECORDS = [
     Replaced(member="worker-1-1", instead_of="worker-1-0"),
     Failed(reason="nicht genügend Platz", user_error=True),
     Called(call="published", step=7, learning_rate=0.1 + 0.2, digest="00ff", finished=True),
+    Reformed(generation=2, ranks=(0, 2), step=7, digest="00ff", donor="worker-2-0"),
+    Fenced(successor="worker-3-1"),
 ]
 
 

@@ -79,6 +79,23 @@ def test_alone_it_never_begins_from_scratch(model):
         copy(network(worker(1, 1)), model)
 
 
+def test_where_nobody_has_trained_and_nobody_is_there_it_keeps_the_seeds_model(model):
+    before = model.vector.clone()
+    net = network(worker(1, 1))
+    found = copy_the_others(net, model, num_shards=0, timeout=SOON, else_seed=True)
+    assert found == ("seed", 0)
+    assert torch.equal(model.vector, before)
+
+
+def test_a_peer_that_is_there_is_copied_even_where_nobody_has_trained(model):
+    net = network(worker(1, 1), worker(3))
+    found = copy_the_others(net, model, num_shards=0, timeout=SOON, else_seed=True)
+    assert found == ("worker-3-0", 17)
+    net = network(worker(1, 1), worker(3), lost={"worker-3-0"})
+    with pytest.raises(MembershipError):
+        copy_the_others(net, model, num_shards=0, timeout=SOON, else_seed=True)
+
+
 def test_with_no_peer_left_it_takes_the_centre_that_all_servers_hold(model):
     net = network(server(0), server(1), worker(0), lost={"worker-0-0"})
     assert copy(net, model, num_shards=2) == ("centre", 0)
@@ -122,3 +139,14 @@ def test_a_server_that_takes_a_lost_ones_place_begins_with_the_workers_weighted_
 def test_without_any_worker_it_does_not_begin_from_scratch():
     with pytest.raises(MembershipError, match="does not begin from scratch"):
         average_the_workers(network(), 16, torch.float32, SOON)
+
+
+def test_where_nobody_has_trained_and_nobody_is_there_a_server_has_no_mean():
+    def average(*endpoints, lost=()):
+        net = network(*endpoints, lost=lost)
+        return average_the_workers(net, 16, torch.float32, SOON, else_none=True)
+
+    assert average() is None
+    assert torch.equal(average(worker(3)), torch.full((16,), 3.0))
+    with pytest.raises(MembershipError):
+        average(worker(3), lost={"worker-3-0"})

@@ -1,10 +1,13 @@
+import os
 import signal
+import time
 
 import pytest
 import torch
 
 from gossip_api.names import Role
-from gossip_trainer.observability.events import EventTail, Failed
+from gossip_api.process import LastWords
+from gossip_trainer.observability.events import EventTail, Failed, Fenced, Finished
 from gossip_trainer.process import main as module
 from gossip_trainer.process.main import EXIT_FAILED, EXIT_USER_ERROR, main
 
@@ -12,9 +15,10 @@ from gossip_trainer.process.main import EXIT_FAILED, EXIT_USER_ERROR, main
 @pytest.fixture(autouse=True)
 def _keep_this_process_as_it_is(monkeypatch):
     monkeypatch.setattr(torch, "set_num_interop_threads", lambda count: None)
-    before = signal.getsignal(signal.SIGINT)
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     yield
-    signal.signal(signal.SIGINT, before)
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 @pytest.fixture
@@ -58,7 +62,7 @@ def failing(monkeypatch):
             raise error
 
         monkeypatch.setattr(module, "load_job", lambda path: None)
-        monkeypatch.setattr(module, "build_task", lambda job, environment: None)
+        monkeypatch.setattr(module, "build_task", lambda *_: None)
         monkeypatch.setitem(module.RUNS, Role.WORKER, run)
 
     return failing
@@ -83,9 +87,109 @@ def test_a_fault_nobody_foresaw_is_one_line_in_the_log_and_a_traceback_outside(
 def test_every_role_has_its_own_part(environ, monkeypatch, role):
     ran = []
     monkeypatch.setattr(module, "load_job", lambda path: None)
-    monkeypatch.setattr(module, "build_task", lambda job, environment: "task")
+    monkeypatch.setattr(module, "build_task", lambda *_: "task")
     runs = {each: lambda *given, each=each: ran.append((each, given)) for each in module.RUNS}
     monkeypatch.setattr(module, "RUNS", runs)
     assert main(environ | {"GOSSIP_ROLE": role.value}) == 0
-    ((ran_as, (environment, task, _events)),) = ran
+    ((ran_as, (environment, task, _events, _standing)),) = ran
     assert (ran_as, environment.role, task) == (role, role, "task")
+
+
+@pytest.fixture
+def container(environ, tmp_path):
+    """The environment in a container, where last words are asked for."""
+    return environ | {"GOSSIP_LAST_WORDS": str(tmp_path / "log"), "GOSSIP_STATUS": "127.0.0.1:0"}
+
+
+def last_words(tmp_path):
+    return LastWords.from_message((tmp_path / "log").read_text())
+
+
+def running(monkeypatch, run):
+    monkeypatch.setattr(module, "load_job", lambda path: None)
+    monkeypatch.setattr(module, "build_task", lambda *_: None)
+    monkeypatch.setitem(module.RUNS, Role.WORKER, run)
+
+
+def test_one_that_is_done_says_so_in_its_last_words(container, monkeypatch, tmp_path):
+    def run(_environment, _task, events, _standing):
+        events.emit(Finished(step=5, samples=80, released=True))
+
+    running(monkeypatch, run)
+    assert main(container) == 0
+    words = last_words(tmp_path)
+    assert (words.finished, words.released, words.step, words.reason) == (True, True, 5, None)
+
+
+def test_one_told_to_go_before_it_trains_goes_at_once_and_has_not_finished(
+    container, monkeypatch, tmp_path
+):
+    running(monkeypatch, lambda *_: os.kill(os.getpid(), signal.SIGTERM) or time.sleep(5))
+    assert main(container) == 0
+    assert not last_words(tmp_path).finished
+
+
+def test_without_last_words_a_terminated_process_is_one_that_was_killed(environ, monkeypatch):
+    handlers = []
+    running(monkeypatch, lambda *_: handlers.append(signal.getsignal(signal.SIGTERM)))
+    before = signal.getsignal(signal.SIGTERM)
+    main(environ)
+    assert handlers == [before]
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (module.GossipTrainerError("no peers"), EXIT_FAILED),
+        (module.DataError("no data"), EXIT_USER_ERROR),
+    ],
+)
+def test_one_that_fails_says_why_in_its_last_words(container, failing, tmp_path, error, code):
+    failing(error)
+    assert main(container) == code
+    assert (last_words(tmp_path).finished, last_words(tmp_path).reason) == (False, str(error))
+
+
+def test_a_fault_nobody_foresaw_is_in_the_last_words_too(container, failing, tmp_path):
+    failing(ZeroDivisionError("by zero"))
+    with pytest.raises(ZeroDivisionError):
+        main(container)
+    assert last_words(tmp_path).reason == "ZeroDivisionError: by zero"
+
+
+def test_even_an_environment_that_makes_no_sense_leaves_last_words(tmp_path, capsys):
+    assert main({"GOSSIP_LAST_WORDS": str(tmp_path / "log")}) == EXIT_USER_ERROR
+    assert "GOSSIP_JOB_FILE: is not set" in last_words(tmp_path).reason
+
+
+def test_in_a_container_events_are_lines_of_the_output_as_well(
+    container, monkeypatch, tmp_path, capfd
+):
+    running(monkeypatch, lambda _e, _t, events, _s: events.emit(Fenced(successor="worker-3-1")))
+    main(container)
+    assert capfd.readouterr().out == (tmp_path / "events.jsonl").read_text()
+
+
+def test_a_local_process_keeps_its_events_to_the_log(environ, monkeypatch, capfd):
+    running(monkeypatch, lambda _e, _t, events, _s: events.emit(Fenced(successor="worker-3-1")))
+    main(environ)
+    assert not capfd.readouterr().out
+
+
+def test_a_process_that_was_replaced_ends_where_it_stands(container, monkeypatch, tmp_path):
+    class Ended(BaseException):
+        pass
+
+    def end(code):
+        raise Ended(code)
+
+    def build(_job, _environment, on_replaced):
+        on_replaced("worker-3-1")
+
+    running(monkeypatch, pytest.fail)
+    monkeypatch.setattr(module, "build_task", build)
+    monkeypatch.setattr(os, "_exit", end)
+    with pytest.raises(Ended, match="0"):
+        main(container)
+    words = last_words(tmp_path)
+    assert (words.finished, words.reason) == (False, "replaced by worker-3-1")

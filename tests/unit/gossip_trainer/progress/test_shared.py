@@ -189,3 +189,14 @@ def test_a_sender_that_is_no_member_is_an_error_and_is_not_believed(make):
     with pytest.raises(ProgressError, match="'stranger'"):
         tell(sender, worker, "stranger")
     assert worker.samples == 0
+
+
+def test_every_process_is_told_of_once_when_it_is_first_heard_of(make, clock):
+    told = []
+    progress = JobProgress(clock, lambda rank, incarnation: told.append((rank, incarnation)))
+    first, second = make(1, 0), make(1, 2)
+    second.receive("worker-1-0", first.send())
+    for _ in range(2):
+        tell(first, progress)
+        tell(second, progress)
+    assert told == [(1, 0), (1, 2)]

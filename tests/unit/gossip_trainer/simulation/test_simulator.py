@@ -240,7 +240,7 @@ def test_a_job_without_its_simulation_is_refused_with_a_way_out(make_job):
 @pytest.mark.parametrize("strategy", [{"type": "AllReduce"}, {"type": "LocalSGD"}])
 def test_faults_are_refused_where_all_workers_meet(make_job, strategy):
     job = make_job(strategy=strategy, simulation={"faults": [{"at": "1s", "crash": 1}]})
-    with pytest.raises(RunError, match=r"spec\.simulation\.faults: where all workers meet"):
+    with pytest.raises(RunError, match=r"spec\.simulation\.faults: groups that lose"):
         check(job)
 
 

@@ -411,9 +411,9 @@ class Meeting:
     def __init__(self):
         self.ready, self.begun = False, []
 
-    def begin(self, vector, *, samples, stop):
+    def begin(self, vector, *, samples, stop, leave):
         self._vector = vector
-        self.begun.append((samples, stop))
+        self.begun.append((samples, stop, leave))
 
     def is_ready(self):
         return self.ready
@@ -437,7 +437,7 @@ def test_a_mean_is_begun_at_once_and_told_when_it_is_there():
 
     worker.at_wait = at_wait
     worker.step(samples=8)
-    assert seen == [(math.inf, [(8, False)], [])] * 2
+    assert seen == [(math.inf, [(8, False, False)], [])] * 2
     assert told(worker) == [("averaged", average)]
     assert torch.equal(average.vector, torch.full((4,), 9.0))
     assert worker.boundary.counters.received_bytes == 10 * 16

@@ -171,12 +171,20 @@ def test_a_stop_heard_between_meetings_is_wished_for_and_agreed_first(ending, pr
     assert not ending.is_due(1)
 
 
-def test_where_all_meet_one_that_is_to_leave_ends_the_job_for_all(ending, progress):
+def test_where_all_meet_one_that_is_to_leave_goes_once_it_has_told_the_others(ending, progress):
     ending = ending()
     ending.leave()
     assert not ending.is_due(1)
-    assert ending.is_wished(1)
-    assert progress.stop.reason is StopReason.INTERRUPTED
+    assert ending.wishes(1) == (False, True)
+    assert ending.is_due(1)
+    assert progress.stop is None
+
+
+def test_who_goes_on_from_anothers_state_counts_on_from_there(ending):
+    ending = ending()
+    ending.agree(Agreement(samples=32, stop=False))
+    ending.go_on_from(agreed_samples=640, since=16)
+    assert (ending.agreed_samples, ending.samples_since_meeting) == (640, 16)
 
 
 def test_an_agreement_to_stop_holds_until_the_next_meeting_only(ending):

@@ -56,6 +56,7 @@ def test_a_report_has_the_totals_and_the_means_since_the_last_one(
 ):
     boundary.counters = Counters(
         steps=10,
+        own_steps=10,
         exchanges=4,
         heard=6,
         lost=2,
@@ -91,7 +92,7 @@ def test_a_report_has_the_totals_and_the_means_since_the_last_one(
         )
     ]
     counters = boundary.counters
-    counters.steps, counters.loss_sum = 12, 21.0
+    counters.steps, counters.own_steps, counters.loss_sum = 12, 12, 21.0
     counters.exchanges, counters.staleness_sum, counters.num_stale = 5, 15, 5
     boundary.own_samples = 330
     clock.now += 0.5
@@ -109,18 +110,26 @@ def test_it_reports_about_once_a_second(observer, boundary, events, clock):
 
 
 def test_a_loss_that_is_not_finite_is_null(observer, boundary, events):
-    boundary.counters = Counters(steps=2, loss_sum=1.0, nonfinite=1)
+    boundary.counters = Counters(steps=2, own_steps=2, loss_sum=1.0, nonfinite=1)
     observer.report(boundary)
     assert events.records[0].loss is None
 
 
 def test_after_a_loss_that_was_not_finite_later_ones_are_reported_again(observer, boundary, events):
-    boundary.counters = Counters(steps=1, nonfinite=1)
+    boundary.counters = Counters(steps=1, own_steps=1, nonfinite=1)
     observer.report(boundary)
-    boundary.counters.steps += 1
+    boundary.counters.own_steps += 1
     boundary.counters.loss_sum += 2.5
     observer.report(boundary)
     assert events.records[1].loss == 2.5
+
+
+def test_steps_that_were_copied_with_another_ones_state_are_not_in_the_mean(
+    observer, boundary, events
+):
+    boundary.counters = Counters(steps=1000, own_steps=2, loss_sum=3.0)
+    observer.report(boundary)
+    assert (events.records[0].step, events.records[0].loss) == (1000, 1.5)
 
 
 def test_with_no_step_and_no_exchange_since_the_last_there_are_no_means(observer, boundary, events):

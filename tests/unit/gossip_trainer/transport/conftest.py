@@ -73,9 +73,11 @@ class World:
         *,
         courier=None,
         member="worker-0-0",
+        full=None,
         mailbox=None,
         limits=QUICK,
         tls=None,
+        fence=None,
         **changes,
     ) -> PeerServer:
         server = PeerServer(
@@ -83,19 +85,25 @@ class World:
             self.identity(member, **changes),
             source,
             courier or Notebook(),
+            full=full,
             mailbox=mailbox,
             limits=limits,
             tls=tls,
+            fence=fence,
         )
         server.start()
         self.closers.append(server.close)
         return server
 
     def client(
-        self, *, courier=None, member="worker-1-0", limits=QUICK, tls=None, **changes
+        self, *, courier=None, member="worker-1-0", limits=QUICK, tls=None, fence=None, **changes
     ) -> PeerClient:
         client = PeerClient(
-            self.identity(member, **changes), courier or Notebook(), limits=limits, tls=tls
+            self.identity(member, **changes),
+            courier or Notebook(),
+            limits=limits,
+            tls=tls,
+            fence=fence,
         )
         self.closers.append(client.close)
         return client

@@ -27,6 +27,8 @@ from gossip_trainer.transport.wire import (
     read_prefix,
 )
 
+LARGE_BYTES = 3 * CHUNK_BYTES + 5
+
 
 def test_a_pull_brings_the_snapshot_and_its_header(world, published, into):
     server = world.serve(published)
@@ -34,6 +36,21 @@ def test_a_pull_brings_the_snapshot_and_its_header(world, published, into):
     assert into == published.memory
     assert header == published.header
     assert published.released.acquire(timeout=5)
+
+
+def test_a_full_pull_brings_what_is_offered_beside_the_snapshot_of_whatever_size(world, published):
+    state = type(published)(LARGE_BYTES)
+    server = world.serve(published, full=state)
+    into = memoryview(bytearray(LARGE_BYTES))
+    assert world.client().pull(server.address, into, full=True) == state.header
+    assert into == state.memory
+    assert state.released.acquire(timeout=5)
+
+
+def test_a_full_pull_from_one_that_offers_nothing_finds_it_not_ready(world, published, into):
+    server = world.serve(published)
+    with pytest.raises(NotReady):
+        world.client().pull(server.address, into, full=True)
 
 
 def test_a_status_brings_the_header_alone(world, published):

@@ -1,0 +1,175 @@
+"""All that a worker trains on from, as one flat vector and a few numbers.
+
+It is what a late worker copies of one that it is to meet in collectives: the model as the optimizer
+left it, the optimizer's state, the algorithm's, and how far both are.
+"""
+
+import math
+from collections.abc import Iterator
+from typing import Annotated
+
+import msgspec
+import torch
+import xxhash
+from torch import Tensor
+from torch.optim import Optimizer
+
+from gossip_trainer.algorithms.base import Algorithm, State
+from gossip_trainer.errors import CollectiveError
+from gossip_trainer.replica.flat import FlatModel, iterate_of
+from gossip_trainer.replica.memory import memory_of
+from gossip_trainer.training.counters import Counters
+from gossip_trainer.training.ending import Ending
+
+Natural = Annotated[int, msgspec.Meta(ge=0)]
+
+
+class Counts(msgspec.Struct, frozen=True, array_like=True):
+    """The numbers beside the vectors.
+
+    Attributes:
+        step: optimizer steps.
+        job_samples: samples of the whole job, as all agreed in the newest collective.
+        since: own samples since then.
+        learning_rate: of the newest step; where x lies depends on it.
+        optimizer_step: as the optimizer counts its steps, if it does.
+        has_optimizer: whether the optimizer has a state yet.
+        algorithm: the algorithm's.
+
+    """
+
+    step: Natural
+    job_samples: Natural
+    since: Natural
+    learning_rate: float
+    optimizer_step: float
+    has_optimizer: bool
+    algorithm: tuple[int, ...]
+
+
+_ENCODER = msgspec.msgpack.Encoder()
+_DECODER = msgspec.msgpack.Decoder(Counts)
+
+
+class FullState:
+    """One worker's state, seen through what keeps it."""
+
+    def __init__(
+        self,
+        model: FlatModel,
+        optimizer: Optimizer,
+        algorithm: Algorithm,
+        *,
+        counters: Counters,
+        ending: Ending,
+    ) -> None:
+        self._model = model
+        self._optimizer = optimizer
+        self._algorithm = algorithm
+        self._counters = counters
+        self._ending = ending
+
+    @property
+    def size(self) -> int:
+        """How many elements it packs into, the same for all workers of a job."""
+        sizes = (vector.numel() for vector in self._algorithm_state().vectors)
+        names = len(_vectors_of(self._optimizer))
+        return self._model.vector.numel() + names * self._model.parameter.numel() + sum(sizes)
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of all its vectors."""
+        return self._model.vector.dtype
+
+    def counts(self) -> Counts:
+        """Return the numbers that belong to it."""
+        state = self._optimizer.state.get(self._model.parameter, {})
+        counted = state.get("step", 0.0)
+        return Counts(
+            self._counters.steps,
+            self._ending.agreed_samples,
+            self._ending.samples_since_meeting,
+            float(self._optimizer.param_groups[0]["lr"]),
+            float(counted),
+            any(state.get(name) is not None for name in _vectors_of(self._optimizer)),
+            self._algorithm_state().counts,
+        )
+
+    def pack(self) -> Tensor:
+        """Return a copy of all vectors, shape (size,)."""
+        return torch.cat([self._model.vector, *self._optimizer_vectors(), *self._kept()])
+
+    def digest(self) -> str:
+        """Return XXH3 of what is alike on all workers that meet."""
+        counts = self.counts()
+        alike = [] if not self._algorithm.keeps_equal else [*self._optimizer_vectors()]
+        if self._algorithm.keeps_equal:
+            alike.append(self._model.vector[: self._model.parameter.numel()])
+        digest = xxhash.xxh3_64()
+        digest.update(_ENCODER.encode((counts.step, counts.job_samples, counts.since)))
+        digest.update(_ENCODER.encode(counts.algorithm))
+        for vector in (*alike, *self._kept()):
+            digest.update(memory_of(vector))
+        return digest.hexdigest()
+
+    def restore(self, packed: Tensor, counts: Counts) -> None:
+        """Go on from another worker's state; it was packed by one of the same job."""
+        parts = self._cut(packed)
+        self._model.load_(next(parts))
+        state = self._optimizer.state[self._model.parameter]
+        state.clear()
+        for name in _vectors_of(self._optimizer):
+            vector = next(parts)
+            if counts.has_optimizer:
+                state[name] = vector.clone()
+        if counts.has_optimizer and "betas" in self._optimizer.param_groups[0]:
+            state["step"] = torch.tensor(counts.optimizer_step)
+        self._optimizer.param_groups[0]["lr"] = counts.learning_rate
+        for kept, vector in zip(self._kept(), parts, strict=True):
+            kept.copy_(vector)
+        self._algorithm.restore(counts.algorithm)
+        self._counters.steps = counts.step
+        self._ending.go_on_from(counts.job_samples, counts.since)
+
+    def _cut(self, packed: Tensor) -> Iterator[Tensor]:
+        n = self._model.parameter.numel()
+        kept = [vector.numel() for vector in self._kept()]
+        sizes = [self._model.vector.numel(), *(n for _ in _vectors_of(self._optimizer)), *kept]
+        yield from torch.split(packed, sizes)
+
+    def _optimizer_vectors(self) -> Iterator[Tensor]:
+        state = self._optimizer.state.get(self._model.parameter, {})
+        for name in _vectors_of(self._optimizer):
+            vector = state.get(name)
+            # What is not there yet begins at zero.
+            yield torch.zeros_like(self._model.parameter.detach()) if vector is None else vector
+
+    def _kept(self) -> tuple[Tensor, ...]:
+        return self._algorithm_state().vectors
+
+    def _algorithm_state(self) -> State:
+        return self._algorithm.state(iterate_of(self._model, self._optimizer))
+
+
+def encode_counts(counts: Counts) -> bytes:
+    """Write the numbers as they travel."""
+    return _ENCODER.encode(counts)
+
+
+def decode_counts(data: bytes) -> Counts:
+    """Read them; CollectiveError for anything malformed."""
+    try:
+        counts = _DECODER.decode(data)
+    except msgspec.DecodeError as error:
+        raise CollectiveError(f"a state came with numbers that make no sense: {error}") from error
+    if not math.isfinite(counts.learning_rate):
+        raise CollectiveError(f"a state came with the learning rate {counts.learning_rate}")
+    return counts
+
+
+def _vectors_of(optimizer: Optimizer) -> tuple[str, ...]:
+    """Return the names of the vectors an optimizer keeps, each of the parameters' size."""
+    group = optimizer.param_groups[0]
+    if "betas" in group:
+        return ("exp_avg", "exp_avg_sq")
+    return ("momentum_buffer",) if group.get("momentum", 0.0) else ()
