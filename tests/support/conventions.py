@@ -5,7 +5,8 @@ import itertools
 import random
 from dataclasses import dataclass, field
 
-from gossip_trainer.training.generation import Ballot, Convention, Copy, Enter, Stage
+from gossip_trainer.training.generation import Convention, Copy, Enter
+from gossip_trainer.training.stance import Ballot, Stage
 
 TICK = 0.05
 FORM_SECONDS = 10.0

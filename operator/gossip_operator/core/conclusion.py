@@ -46,7 +46,7 @@ def conclude(
 ) -> Conclusion | None:
     """Return how the job ended; None while it goes on."""
     return (
-        with_result(places, history)
+        with_result(history)
         or _user_error(places)
         or _lost_for_good(places, demand)
         or _too_few_workers(places, spec, demand)
@@ -56,10 +56,9 @@ def conclude(
     )
 
 
-def with_result(places: Mapping[Key, Place], history: History) -> Conclusion | None:
-    """Return how the job ended if the evaluator has left its result."""
-    evaluator = places.get((Role.EVALUATOR, 0))
-    if evaluator is None or not evaluator.finished or history.result is None:
+def with_result(history: History) -> Conclusion | None:
+    """Return how the job ended if an evaluator, be it one that was replaced, left its result."""
+    if history.result is None:
         return None
     if history.stop is not None and history.stop.reason == "deadline":
         return _failed(
@@ -144,8 +143,8 @@ def _start_deadline(
     because = f"; {trouble.message}" if trouble is not None else ""
     return _failed(
         Reason.START_DEADLINE_EXCEEDED,
-        f"training did not begin within {format_duration(limit)}; spec.runPolicy.startDeadline sets how long to "
-        f"wait{because}",
+        f"training did not begin within {format_duration(limit)}; spec.runPolicy.startDeadline "
+        f"sets how long to wait{because}",
     )
 
 
@@ -178,9 +177,9 @@ def _no_result(
 def _deserted_since(observed: Observed) -> float | None:
     """Return since when the status says that no worker is left."""
     for condition in observed.job.status.conditions:
-        if condition.type == "Progressing" and condition.status == "False":
-            if condition.reason == Reason.FINISHING:
-                return seconds(condition.last_transition_time)
+        told = condition.type == "Progressing" and condition.reason == Reason.FINISHING
+        if told and condition.status == "False":
+            return seconds(condition.last_transition_time)
     return None
 
 

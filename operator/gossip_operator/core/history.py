@@ -47,7 +47,9 @@ def recall(observed: Observed) -> History:
     reports = current_reports(observed)
     words = list(_last_words(pods))
     began = seconds(status.began_time)
-    if began is None and (_somebody_trains(reports, words) or _trains_unheard(observed, reports)):
+    if began is None and _somebody_trains(reports, words):
+        began = now
+    if began is None and _trains_unheard(observed, pods, reports):
         began = now
     queued = began is None and any(pod.gated and pod.deleted is None for pod in pods)
     stops = [report.status.stop for report in reports]
@@ -87,9 +89,7 @@ def _last_words(pods: Iterable[PodView]) -> Iterator[tuple[Role, LastWords]]:
             yield pod.member.role, ended.last_words
 
 
-def _somebody_trains(
-    reports: Iterable[Report], words: Iterable[tuple[Role, LastWords]]
-) -> bool:
+def _somebody_trains(reports: Iterable[Report], words: Iterable[tuple[Role, LastWords]]) -> bool:
     reported = any(
         report.status.role is Role.WORKER
         and (report.status.step > 0 or report.status.phase in WORKING)
@@ -98,7 +98,7 @@ def _somebody_trains(
     return reported or any(spoken.step > 0 for role, spoken in words if role is Role.WORKER)
 
 
-def _trains_unheard(observed: Observed, reports: Iterable[Report]) -> bool:
+def _trains_unheard(observed: Observed, pods: Iterable[PodView], reports: Iterable[Report]) -> bool:
     """Tell whether enough workers are ready whom the operator cannot ask: they need not wait."""
     assert observed.job.spec is not None
     if any(report.status.role is Role.WORKER for report in reports):
@@ -109,6 +109,6 @@ def _trains_unheard(observed: Observed, reports: Iterable[Report]) -> bool:
         and pod.trainer is not None
         and pod.trainer.started is not None
         and observed.now - pod.trainer.started >= UNHEARD_SECONDS
-        for pod in observed.pods
+        for pod in pods
     )
     return unheard >= observed.job.spec.spec.workers.min_replicas

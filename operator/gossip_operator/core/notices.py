@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from gossip_api.names import Member
     from gossip_api.status import Condition, ConditionType, JobStatus
+    from gossip_operator.core.observed import JobView
     from gossip_operator.core.places import Key, Place
 
 NOTE_LIMIT = 1024
@@ -70,15 +71,22 @@ def transitions(before: JobStatus, after: JobStatus) -> Iterator[Notice]:
 
 
 def replacements(
-    created: Iterable[Member], places: Mapping[Key, Place], job: str
+    created: Iterable[Member], places: Mapping[Key, Place], job: JobView
 ) -> Iterator[Notice]:
-    """Tell who takes whose place, and why."""
+    """Tell who takes whose place, and why; not of places that were left because none was needed."""
+    status, spec = job.status, job.spec
+    if status.start_time is None or spec is None:
+        return  # the job begins or is resumed
+    desired = status.workers.desired if status.workers is not None else None
+    resized = desired != spec.spec.workers.replicas
     for member in created:
         place = places.get((member.role, member.index))
         if place is None or place.incarnation < 0:
             continue
-        lost = pod_name(job, member.role, member.index, place.incarnation)
-        new = pod_name(job, member.role, member.index, member.incarnation)
+        if member.role is Role.WORKER and place.pod is None and resized:
+            continue
+        lost = pod_name(job.name, member.role, member.index, place.incarnation)
+        new = pod_name(job.name, member.role, member.index, member.incarnation)
         why = ": ".join(text for text in (place.verdict.reason, place.verdict.message) if text)
         note = f"{new} takes the place of {lost} ({why})"
         yield Notice("Normal", REPLACED[member.role], note[:NOTE_LIMIT])

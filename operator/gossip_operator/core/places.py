@@ -47,6 +47,7 @@ class Place:
         failures: failures in a row that count against the back-off limit.
         failed_at: when the last of them was.
         failed_incarnation: the highest incarnation whose failure was counted; -1 for none.
+        uncounted: incarnations whose failure the ledger does not tell yet: their pods must stay.
         free_at: when the place may be taken again; at once after anything but a repeated failure.
         finished: whether the place's work is done.
         recorded: whether the ledger says so, too: only then may the pod go.
@@ -62,6 +63,7 @@ class Place:
     failures: int = 0
     failed_at: float | None = None
     failed_incarnation: int = -1
+    uncounted: frozenset[int] = frozenset()
     free_at: float = 0.0
     finished: bool = False
     recorded: bool = False
@@ -126,9 +128,7 @@ def find_places(observed: Observed) -> dict[Key, Place]:
         pods.setdefault((pod.member.role, pod.member.index), []).append(pod)
     started = start_of(observed)
     keys = sorted({*ledger, *pods, *_launched(status)})
-    return {
-        key: _place(key, ledger.get(key), pods.get(key, ()), observed, started) for key in keys
-    }
+    return {key: _place(key, ledger.get(key), pods.get(key, ()), observed, started) for key in keys}
 
 
 def _launched(status: JobStatus) -> list[Key]:
@@ -153,13 +153,11 @@ def _place(
     incarnation = entry.incarnation if entry is not None else 0
     if pods:
         incarnation = max(incarnation, pods[-1].member.incarnation)
-    judged = [
-        (pod, judge(pod, observed.lost_nodes)) for pod in pods if not is_bygone(pod, started)
-    ]
+    judged = [(pod, judge(pod, observed.lost_nodes)) for pod in pods if not is_bygone(pod, started)]
     current, verdict = None, GONE
     if judged and judged[-1][0].member.incarnation == incarnation:
         current, verdict = judged[-1]
-    failures, failed_at, counted = _count_failures(entry, judged, observed.now)
+    failures, failed_at, counted, uncounted = _count_failures(entry, judged, observed.now)
     if current is not None and _has_run_long(current, verdict, observed.now):
         failures, failed_at = 0, None
     recorded = entry is not None and bool(entry.finished)
@@ -173,6 +171,7 @@ def _place(
         failures=failures,
         failed_at=failed_at,
         failed_incarnation=counted,
+        uncounted=uncounted,
         free_at=_free_at(current, failures, failed_at, observed.now),
         finished=recorded or verdict.fate is Fate.DONE,
         recorded=recorded,
@@ -181,19 +180,21 @@ def _place(
 
 def _count_failures(
     entry: LedgerEntry | None, judged: Sequence[tuple[PodView, Verdict]], now: float
-) -> tuple[int, float | None, int]:
-    """Count every incarnation's failure once, whenever it is seen."""
+) -> tuple[int, float | None, int, frozenset[int]]:
+    """Count every incarnation's failure once, whenever it is seen; tell those that are new."""
     failures, failed_at, counted = 0, None, -1
     if entry is not None:
         failures, failed_at = entry.failures or 0, seconds(entry.failed_at)
         counted = -1 if entry.failed_incarnation is None else entry.failed_incarnation
+    uncounted = set()
     for pod, verdict in judged:
         if pod.member.incarnation > counted and verdict.fate is Fate.FAILED:
             failures, counted = failures + 1, pod.member.incarnation
+            uncounted.add(counted)
             # A clock that is ahead of ours must not make the pause longer.
             at = min(verdict.at or pod.created, now)
             failed_at = max(failed_at or 0.0, at)
-    return failures, failed_at, counted
+    return failures, failed_at, counted, frozenset(uncounted)
 
 
 def _free_at(pod: PodView | None, failures: int, failed_at: float | None, now: float) -> float:

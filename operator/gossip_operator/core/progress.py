@@ -37,11 +37,13 @@ def measure(observed: Observed, history: History, ready: int) -> Progress | None
     everyone = [report.status for report in reports]
     known = before or Progress()
     now = min(max((report.at for report in reports), default=observed.now), observed.now)
-    # Others are asked every time, and some have heard less than those before.
-    epoch = max(*(s.epoch for s in everyone), float(known.epoch or 0.0), 0.0)
+    # Others are asked every time, and some have come less far than those before.
+    step = int(median(s.step for s in workers)) if workers else 0
+    tested = score.epoch if score is not None else 0.0
+    epoch = max(*(s.epoch for s in everyone), tested, float(known.epoch or 0.0))
     fraction = max((s.fraction for s in everyone if s.fraction is not None), default=None)
     seen = Progress(
-        step=int(median(s.step for s in workers)) if workers else known.step,
+        step=max(step, known.step or 0),
         epoch=_text(epoch) if epoch else None,
         percent=known.percent if fraction is None else max(int(100 * fraction), known.percent or 0),
         eta_seconds=None if history.result else _eta(fraction, history, now),
@@ -59,9 +61,8 @@ def measure(observed: Observed, history: History, ready: int) -> Progress | None
 
 
 def _gist(progress: Progress) -> tuple[object, ...]:
-    """Return what only training changes; the median of others' steps is another one."""
-    how_far = progress.step if progress.epoch is None else progress.epoch
-    return (how_far, progress.percent, progress.loss, progress.accuracy)
+    """Return what only training changes."""
+    return (progress.step, progress.epoch, progress.percent, progress.loss, progress.accuracy)
 
 
 def is_stalled(observed: Observed, progress: Progress | None, history: History) -> bool:

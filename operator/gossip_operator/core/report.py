@@ -9,6 +9,7 @@ from gossip_operator.core.actions import Plan
 from gossip_operator.core.conclusion import is_deserted
 from gossip_operator.core.conditions import Standing
 from gossip_operator.core.notices import transitions
+from gossip_operator.core.places import Place
 from gossip_operator.core.progress import is_stalled, measure, write_later
 from gossip_operator.core.staffing import wanted_places
 from gossip_operator.core.status import count_ready, count_workers, write_status
@@ -19,11 +20,10 @@ if TYPE_CHECKING:
 
     from gossip_api.job import JobSpec
     from gossip_api.names import Member
-    from gossip_api.status import Progress
     from gossip_operator.core.conclusion import Conclusion
     from gossip_operator.core.history import History
     from gossip_operator.core.observed import Observed
-    from gossip_operator.core.places import Key, Place
+    from gossip_operator.core.places import Key
     from gossip_operator.core.staffing import Demand
 
 
@@ -45,7 +45,21 @@ def report(
     wanted = wanted_places(places, demand)
     ready = count_ready(places.values())
     progress = measure(observed, history, ready)
-    standing = _standing(observed, spec, places, history, demand, progress, ready, conclusion)
+    trouble = worst(observed.refusals, wanted)
+    invalid = trouble is not None and trouble.reason is Reason.INVALID_POD_TEMPLATE
+    standing = Standing(
+        desired=spec.workers.replicas,
+        minimum=spec.workers.min_replicas,
+        ready=ready,
+        problem=trouble if invalid else None,
+        queued=history.queued,
+        began=history.began is not None,
+        ending=_why_over(history, demand),
+        deserted=is_deserted(places, demand),
+        stalled=is_stalled(observed, progress, history),
+        trouble=trouble,
+        conclusion=conclusion,
+    )
     after = write_status(
         observed,
         standing=standing,
@@ -62,3 +76,18 @@ def report(
         if later is not None:
             return Plan(look_again=later)
     return Plan(status=after, notices=tuple(transitions(before, after)))
+
+
+def _why_over(history: History, demand: Demand) -> str:
+    """Say why training is over; empty if it is not."""
+    if history.stop is not None:
+        return history.stop.reason
+    return "all workers have finished" if demand.ending else ""
+
+
+def _remembered(places: Mapping[Key, Place], created: Iterable[Member]) -> list[Place]:
+    known = dict(places)
+    for member in created:
+        key = (member.role, member.index)
+        known[key] = (places.get(key) or Place(*key)).taken_by(member)
+    return [known[key] for key in sorted(known)]

@@ -9,15 +9,18 @@ from typing import TYPE_CHECKING
 
 from gossip_api.names import Member, Role
 from gossip_operator.core.actions import DeletePod
+from gossip_operator.core.fate import Fate
 from gossip_operator.core.places import Place
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from gossip_operator.core.observed import PodView, Report
     from gossip_operator.core.places import Key
 
 TERMINAL = frozenset({"Succeeded", "Failed"})
+SIDECAR_SECONDS = 20.0
+"""How long the sidecars of a trainer that is done may take to end by themselves."""
 MAX_CREATED = 200
 """So many pods are created before the job is looked at anew."""
 BUSY_SECONDS = 0.1
@@ -73,9 +76,10 @@ def staff(
     later = [place.free_at for place in open_places if place.free_at > now]
     if len(free) > MAX_CREATED:
         later.append(now + BUSY_SECONDS)
+    later += [at for place in places.values() if (at := _ends_at(place)) is not None and at > now]
     return Staffing(
         create=tuple(free[:MAX_CREATED]),
-        delete=(*_useless(places.values()), *_victims(workers, demand, reports)),
+        delete=(*_useless(places.values(), now), *_victims(workers, demand, reports)),
         next_at=min(later, default=None),
     )
 
@@ -145,21 +149,41 @@ def _victims(
     return tuple(DeletePod(pod.name, pod.uid, "scaled down") for pod in victims)
 
 
-def _useless(places: Iterable[Place]) -> list[DeletePod]:
-    """Return the pods that no longer count: replaced, given up, or done but for their sidecars."""
-    found = []
-    for place in places:
-        dead = [pod for pod in place.older if pod.phase in TERMINAL]
-        # The newest of the dead stays, for its logs.
-        found += [(pod, "an old incarnation") for pod in dead[:-1]]
-        found += [(pod, "replaced") for pod in place.older if pod.phase not in TERMINAL]
-        current = place.pod
-        if current is not None and current.phase not in TERMINAL:
-            if place.is_vacant:
-                found.append((current, place.verdict.reason or "ended"))
-            elif place.recorded:
-                found.append((current, "done"))
-    return [DeletePod(pod.name, pod.uid, why) for pod, why in found if pod.deleted is None]
+def _ends_at(place: Place) -> float | None:
+    """Return when a pod is ended whose trainer is done but whose sidecars are not."""
+    pod = place.pod
+    if pod is None or pod.phase in TERMINAL or pod.deleted is not None or not place.recorded:
+        return None
+    return (place.verdict.at or pod.created) + SIDECAR_SECONDS
+
+
+def _useless(places: Iterable[Place], now: float) -> list[DeletePod]:
+    """Return the pods that no longer count: replaced, failed, or done but for their sidecars."""
+    return [
+        DeletePod(pod.name, pod.uid, why)
+        for place in places
+        for pod, why in _useless_of(place, now)
+        if pod.deleted is None and pod.member.incarnation not in place.uncounted
+    ]
+
+
+def _useless_of(place: Place, now: float) -> Iterator[tuple[PodView, str]]:
+    dead = [pod for pod in place.older if pod.phase in TERMINAL]
+    for pod in dead[:-1]:  # the newest of the dead stays, for its logs
+        yield pod, "an old incarnation"
+    for pod in place.older:
+        if pod.phase not in TERMINAL:
+            yield pod, "replaced"
+    current = place.pod
+    if current is None or current.phase in TERMINAL:
+        return
+    if place.recorded:
+        ends_at = _ends_at(place)
+        if ends_at is not None and ends_at <= now:
+            yield current, "done"
+    elif place.is_vacant and place.verdict.fate is not Fate.DISRUPTED:
+        # One that was disrupted stays until somebody has its place: its node may come back.
+        yield current, place.verdict.reason
 
 
 def everyone(pods: Iterable[PodView], *, dead_too: bool, why: str) -> tuple[DeletePod, ...]:

@@ -24,10 +24,7 @@ if TYPE_CHECKING:
 def count_ready(places: Iterable[Place]) -> int:
     """Count the workers that train and serve."""
     return sum(
-        place.role is Role.WORKER
-        and place.is_taken
-        and place.pod is not None
-        and place.pod.ready
+        place.role is Role.WORKER and place.is_taken and place.pod is not None and place.pod.ready
         for place in places
     )
 
@@ -40,7 +37,7 @@ def count_active(pods: Iterable[PodView]) -> int:
     )
 
 
-def write_status(  # noqa: PLR0913 - what a status is made of
+def write_status(
     observed: Observed,
     *,
     standing: Standing,
@@ -52,9 +49,7 @@ def write_status(  # noqa: PLR0913 - what a status is made of
 ) -> JobStatus:
     """Put the status together; equal observations give equal statuses.
 
-    Args:
-        remembered: all places as they are to be found again when all pods are gone.
-
+    `remembered` are all places as they are to be found again when all pods are gone.
     """
     job, before, places = observed.job, observed.job.status, list(remembered)
     finished = standing.conclusion is not None
@@ -70,9 +65,7 @@ def write_status(  # noqa: PLR0913 - what a status is made of
         restarts=max(before.restarts or 0, _restarts(places)),
         failures=failures,
         stop=history.stop if lives else None,
-        result=(
-            before.result if history.result is None else recorded(history.result, progress)
-        ),
+        result=(before.result if history.result is None else recorded(history.result, progress)),
         start_time=moment(history.started) if lives and not history.queued else None,
         began_time=moment(history.began) if lives else None,
         completion_time=ended if finished else None,

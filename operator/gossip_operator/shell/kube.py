@@ -189,7 +189,7 @@ class Kube:
         started, status = time.perf_counter(), 0
         try:
             async with asyncio.timeout(seconds):
-                status, content, retry_after = await self._send(request)
+                status, content, wait = await self._send(request)
         except (aiohttp.ClientError, OSError, ConfigException) as error:
             text = f"no answer in {seconds:.0f} s" if isinstance(error, TimeoutError) else error
             message = f"{request.verb} {request.path}: {text}"
@@ -197,9 +197,11 @@ class Kube:
         finally:
             took = time.perf_counter() - started
             self._note(request.verb, request.resource.plural, status, took)
-        return _read(request, status, content, retry_after)
+        if wait is not None and self._bucket is not None:
+            self._bucket.hold(wait)  # it is too busy for all requests, not for this one alone
+        return _read(request, status, content, wait)
 
-    async def _send(self, request: _Request) -> tuple[int, bytes, str | None]:
+    async def _send(self, request: _Request) -> tuple[int, bytes, float | None]:
         method, url, headers, body, _ = await self._api.param_serialize(
             _METHODS[request.verb],
             request.path,
@@ -213,10 +215,11 @@ class Kube:
         )
         response = await self._api.call_api(method, url, header_params=headers, body=body)
         content: bytes = await response.response.read()
-        return response.status, content, response.headers.get("Retry-After")
+        wait = response.headers.get("Retry-After") or ""
+        return response.status, content, float(wait) if wait.isdigit() else None
 
 
-def _read(request: _Request, status: int, content: bytes, retry_after: str | None) -> Json:
+def _read(request: _Request, status: int, content: bytes, wait: float | None) -> Json:
     """Make an object of an answer, or an error."""
     try:
         answer = json.loads(content)
@@ -227,6 +230,5 @@ def _read(request: _Request, status: int, content: bytes, retry_after: str | Non
     if not isinstance(answer, dict):
         text = content[:200].decode(errors="replace").strip()
         answer = {"reason": "NoJson", "message": f"{request.verb} {request.path}: got {text!r}"}
-    wait = float(retry_after) if retry_after is not None and retry_after.isdigit() else None
     reason, message = answer.get("reason") or "Unknown", answer.get("message") or ""
     raise ApiError(status if status >= 300 else 0, reason, message, retry_after=wait)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import random
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+
+LONGEST_HOLD_SECONDS: Final = 60.0
 
 
 class TokenBucket:
@@ -21,12 +24,18 @@ class TokenBucket:
         self._clock = clock
         self._tokens = float(burst)
         self._at = clock()
+        self._held_until = self._at
+
+    def hold(self, seconds: float) -> None:
+        """Let nothing more through for so long, a minute at most: the other side asked for it."""
+        until = self._clock() + min(seconds, LONGEST_HOLD_SECONDS)
+        self._held_until = max(self._held_until, until)
 
     def reserve(self) -> float:
         """Take a token; return the seconds to wait before it may be used."""
         self._refill()
         self._tokens -= 1.0
-        return max(0.0, -self._tokens / self._rate)
+        return max(0.0, -self._tokens / self._rate, self._held_until - self._at)
 
     def try_take(self) -> bool:
         """Take a token if there is one now."""

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 _UNREACHABLE = "node.kubernetes.io/unreachable"
+_GATED = "SchedulingGated"
 _PREPARING = frozenset({"", "PodInitializing", "ContainerCreating"})
 
 
@@ -90,7 +91,7 @@ def owned_pod(raw: Mapping[str, Any]) -> OwnedPod | None:
         return None
     if not owner:
         return None
-    status = raw.get("status") or {}
+    spec, status = raw.get("spec") or {}, raw.get("status") or {}
     conditions = {condition["type"]: condition for condition in status.get("conditions") or ()}
     created = _seconds(metadata["creationTimestamp"])
     view = PodView(
@@ -101,12 +102,14 @@ def owned_pod(raw: Mapping[str, Any]) -> OwnedPod | None:
         created=created,
         ready=_holds(conditions.get("Ready")),
         deleted=_deleted(metadata),
-        node=(raw.get("spec") or {}).get("nodeName") or "",
+        node=spec.get("nodeName") or "",
         ip=status.get("podIP") or "",
         reason=status.get("reason") or "",
         message=status.get("message") or "",
         disruption=_disruption(conditions.get("DisruptionTarget")),
+        gated=bool(spec.get("schedulingGates")),
         unscheduled=_unscheduled(conditions.get("PodScheduled")),
+        never_restarts=spec.get("restartPolicy") == "Never",
         trainer=_trainer(status, created),
     )
     return OwnedPod(Key(metadata["namespace"], job), owner, view)
@@ -137,6 +140,8 @@ def _disruption(condition: Mapping[str, Any] | None) -> str:
 
 def _unscheduled(condition: Mapping[str, Any] | None) -> str:
     if condition is None or condition.get("status") != "False":
+        return ""
+    if condition.get("reason") == _GATED:
         return ""
     return condition.get("message") or condition.get("reason") or "no node was found"
 

@@ -16,15 +16,16 @@ class LeaseSettings:
         duration_seconds: after this long without a renewal another replica may lead.
         renew_seconds: after this long without a renewal the leader gives up; less than the
             duration, so that the old leader stops before a new one begins.
-        retry_seconds: between two attempts to get or to renew it.
+        retry_seconds: between two attempts to get or to renew it. Who stands by leads at most the
+            duration and two of these after the leader's death.
 
     """
 
     namespace: str
     name: str = "gossip-operator"
-    duration_seconds: int = 15
-    renew_seconds: float = 10.0
-    retry_seconds: float = 2.0
+    duration_seconds: int = 12
+    renew_seconds: float = 8.0
+    retry_seconds: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,7 +47,7 @@ def test_the_first_makes_the_lease_and_leads(kube, clock):
     assert one.seconds_left() < 0
     assert asyncio.run(one._try())
     assert holder(kube) == "me"
-    assert one.seconds_left() == 10.0
+    assert one.seconds_left() == SETTINGS.renew_seconds
 
 
 def test_another_waits_while_the_holder_renews(kube, clock):

@@ -111,7 +111,7 @@ def test_a_job_that_is_over_is_not_asked(clock):
     assert names_due(progress_of(clock, running(Role.WORKER, 0), job=job)) == []
 
 
-async def elsewhere():
+async def elsewhere(_):
     return web.Response(text=answer_of())
 
 
@@ -120,7 +120,7 @@ async def process(handle):
     """A process of a job that answers `/status`."""
     application = web.Application()
     application.router.add_get("/status", handle)
-    application.router.add_get("/elsewhere", lambda _: elsewhere())
+    application.router.add_get("/elsewhere", elsewhere)
     runner = web.AppRunner(application)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)

@@ -167,6 +167,25 @@ def test_a_pod_without_a_node_says_what_the_scheduler_said():
     assert view({"conditions": conditions}).unscheduled == "0/3"
 
 
+def test_a_pod_that_a_queue_keeps_is_gated_and_not_without_a_node():
+    conditions = [{"type": "PodScheduled", "status": "False", "reason": "SchedulingGated"}]
+    raw = raw_pod(3, status={"conditions": conditions})
+    raw["spec"] = {**raw.get("spec", {}), "schedulingGates": [{"name": "kueue.x-k8s.io/admission"}]}
+    found = owned_pod(raw)
+    assert found is not None
+    assert (found.view.gated, found.view.unscheduled) == (True, "")
+    assert not view({}).gated
+
+
+def test_a_pod_says_whether_its_containers_are_started_again():
+    raw = raw_pod(3)
+    for policy, never in [("Never", True), ("OnFailure", False)]:
+        raw["spec"] = {**raw.get("spec", {}), "restartPolicy": policy}
+        found = owned_pod(raw)
+        assert found is not None
+        assert found.view.never_restarts is never
+
+
 @pytest.mark.parametrize(
     ("taints", "since"),
     [
