@@ -15,12 +15,13 @@ help: ## Show this list
 run: $(VENV)/.trainer ## Set everything up and train the main job with four workers
 	$(BIN)/gossip run manifests/samples/digits.yaml $(RUN_ARGS)
 
+# Each suite says how much of its time it took.
 .PHONY: test
 test: $(VENV)/.dev data testbed ## Set everything up and run all tests
-	$(BIN)/pytest -n 2 -m "not heavy and not control_plane and not nodes" $(TEST_ARGS)
-	$(BIN)/pytest -m heavy $(TEST_ARGS)
-	$(BIN)/pytest -m control_plane $(TEST_ARGS)
-	$(BIN)/pytest -m nodes $(TEST_ARGS)
+	tests/suite parallel 8 $(BIN)/pytest -n 2 -m "not heavy and not control_plane and not nodes" $(TEST_ARGS)
+	tests/suite heavy 20 $(BIN)/pytest -m heavy $(TEST_ARGS)
+	tests/suite control-plane 10 $(BIN)/pytest -m control_plane $(TEST_ARGS)
+	tests/suite nodes 12 $(BIN)/pytest -m nodes $(TEST_ARGS)
 
 .PHONY: test-fast
 test-fast: $(VENV)/.dev ## Run the tests that start no processes and time nothing
@@ -99,7 +100,7 @@ $(VENV)/.dev: $(VENV)/.trainer requirements/dev.txt
 .PHONY: testbed
 testbed: $(VENV)/.dev ## Install and build the Kubernetes that tests run on
 	@tests/testbed/install
-	@PYTHONPATH=tests/testbed $(BIN)/python -m testbed build --if-possible
+	@tests/suite kubernetes-build 15 env PYTHONPATH=tests/testbed $(BIN)/python -m testbed build --if-possible
 
 # Fashion-MNIST's files come from Debian's package; tests that need them say so if they are absent.
 .PHONY: data

@@ -57,6 +57,15 @@ def kill(name: str, *, seconds: float = 20) -> None:
     wait_for(is_empty, f"end of the processes in {name}", seconds=seconds)
 
 
+def kill_within(name: str, part: str, *, spare: str) -> list[int]:
+    """Kill the processes of one group in a group, those of the program `spare` aside."""
+    groups = [found.relative_to(MOUNT / "pids") for found in (MOUNT / "pids" / name).rglob(part)]
+    killed = [pid for group in groups for pid in processes(str(group)) if _program(pid) != spare]
+    for pid in killed:
+        _kill(pid)
+    return killed
+
+
 def remove(name: str, *, seconds: float = 20) -> None:
     """Remove a group whose processes have been killed; runc makes it in version 2 too."""
 
@@ -78,6 +87,13 @@ def _remove(group: Path) -> bool:
     except OSError:
         return False
     return True
+
+
+def _program(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/comm").read_text().strip()
+    except OSError:
+        return ""
 
 
 def _kill(pid: int) -> None:

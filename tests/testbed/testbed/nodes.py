@@ -96,6 +96,15 @@ def kill(processes: Processes, node: int) -> None:
         cgroups.kill(group)
 
 
+def kill_pod(uid: str) -> None:
+    """Kill the processes of a pod's containers, as the kernel does when memory runs out."""
+    killed = [
+        cgroups.kill_within(_groups(node)[0], f"pod{uid}", spare="pause") for node in network.NODES
+    ]
+    if not any(killed):
+        raise BedError(f"no process of pod {uid} on any node")
+
+
 def take_down(processes: Processes) -> None:
     """Remove all there is of the nodes but their network."""
     for node in network.NODES:
