@@ -51,21 +51,17 @@ def _mark(environment: ProcessEnvironment, name: str) -> Path:
     return environment.output / f".{name}.began"
 
 
-def is_late(network: Network, started: float) -> bool:
-    """Tell whether the job had begun when this process was started, at `started`.
+def is_late(network: Network, since: float) -> bool:
+    """Tell whether the job had begun before `since`, as far as is known.
 
-    Those that begin together begin after all of them were started: nobody is late then.
+    A process is late if others have trained without it: what it would begin with, the seed's
+    model, is not theirs any more, and would pull them back.
     """
-    return network.progress.began < started
+    return network.progress.began < since
 
 
 def arrive(
-    network: Network,
-    wanted: Wanted,
-    timeout: timedelta,
-    *,
-    started: float,
-    on_early: Callable[[], None] = lambda: None,
+    network: Network, wanted: Wanted, timeout: timedelta, *, late: Callable[[], bool]
 ) -> dict[int, Endpoint]:
     """Wait until enough others are up, or the job turns out to have begun already.
 
@@ -73,8 +69,7 @@ def arrive(
         network: to find and ask the others.
         wanted: how many workers, the own one included, and servers are enough.
         timeout: how long to wait.
-        started: when this process was started, seconds since the epoch.
-        on_early: called once the others were asked for the first time and have not begun.
+        late: tells, after the others were asked, whether the job has begun without this process.
 
     Returns:
         The workers that are up.
@@ -84,20 +79,16 @@ def arrive(
 
     """
     deadline = time.monotonic() + timeout.total_seconds()
-    next_question, told = 0.0, False
+    next_question = 0.0
     while True:
         roster, now = network.roster(), time.monotonic()
         workers, servers = roster.workers(), roster.servers()
-        if roster.endpoints and now >= next_question:
+        are_enough = len(workers) >= wanted.workers and len(servers) >= wanted.servers
+        if roster.endpoints and (are_enough or now >= next_question):
             ask_the_others(network, MAX_ASKED, until=lambda: math.isfinite(network.progress.began))
             next_question = time.monotonic() + ASK_SECONDS
-            if is_late(network, started):
+            if are_enough or late():
                 return workers
-            if not told:
-                on_early()
-                told = True
-        if told and len(workers) >= wanted.workers and len(servers) >= wanted.servers:
-            return workers
         if now > deadline:
             raise MembershipError(
                 f"{len(workers)} of {wanted.workers} workers and {len(servers)} of "

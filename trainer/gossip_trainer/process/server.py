@@ -9,6 +9,7 @@ import threading
 import time
 from contextlib import ExitStack, closing
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from torch import Tensor
@@ -139,8 +140,9 @@ def _initial(
         initial[part] = kept.vector
         return initial
     deadline = task.job.spec.run_policy.start_deadline
-    arrive(network, Wanted(workers=0, servers=0), deadline, started=started)
-    is_first = environment.fresh and kept is None and not is_late(network, started)
+    late = partial(is_late, network, started)
+    arrive(network, Wanted(workers=0, servers=0), deadline, late=late)
+    is_first = environment.fresh and kept is None and not late()
     if is_first and environment.incarnation == 0:
         return task.model.vector
     mean = average_the_workers(network, layout.size, layout.dtype, deadline, else_none=is_first)

@@ -59,6 +59,7 @@ RELEASE_SECONDS = 60.0  # without a sign of the evaluator for so long a finished
 POLL_SECONDS = 0.05
 MAX_LETTERS = 8  # messages of peers that may lie here at once, each of the model's size
 NOBODY = ""  # whose model a worker has that is to copy one
+LATE_SECONDS = 1.0  # those that begin within so long begin together
 MAX_TOLD = 3  # workers that hear a leaver's last count from itself
 
 
@@ -83,6 +84,17 @@ class Seat:
         """Whether nobody has trained yet, as far as the one who started this process knows."""
         return self.environment.fresh and not began_before(self.environment, self.task.name)
 
+    def is_late(self) -> bool:
+        """Tell whether others have trained without this worker.
+
+        Where all wait for all they begin together, however long one of them takes to notice.
+        """
+        environment, now = self.environment, time.time()
+        if environment.incarnation > 0 or not self.is_first:
+            return is_late(self.network, now)
+        together = environment.start_with >= self.task.job.spec.workers.replicas
+        return is_late(self.network, self.standing.started if together else now - LATE_SECONDS)
+
 
 def run_worker(
     environment: ProcessEnvironment, task: Task, events: EventSink, standing: Standing
@@ -94,7 +106,7 @@ def run_worker(
         seat = _take_seat(stack, environment, task, events, standing, news=news, lobby=lobby)
         _wait_for_the_others(seat)
         model_from, step = _find_model(seat)
-        if is_late(seat.network, standing.started) and seat.network.progress.stop is not None:
+        if seat.is_late() and seat.network.progress.stop is not None:
             # The job ended while this process was on its way: there is nothing left to do.
             events.emit(Finished(step=0, samples=0, released=False))
             return
@@ -175,27 +187,19 @@ def _take_seat(
 
 def _wait_for_the_others(seat: Seat) -> dict[int, Endpoint]:
     """Wait until enough workers are up, or the job turns out to have begun."""
-
-    def publish_seed() -> None:
-        # Whoever finds this worker finds a model: the seed's, which is everybody's first.
-        if seat.is_first:
-            seed = Iterate(seat.task.model.vector)
-            seat.snapshots.publish(seed, SnapshotHeader(step=0, samples=0))
-
     spec = seat.task.job.spec
     return arrive(
         seat.network,
         Wanted(max(seat.environment.start_with, spec.workers.min_replicas), spec.num_shards),
         spec.run_policy.start_deadline,
-        started=seat.standing.started,
-        on_early=publish_seed,
+        late=seat.is_late,
     )
 
 
 def _find_model(seat: Seat) -> tuple[str, int]:
     """Return whose model the worker now has, and of which step: fresh ranks have the seed's."""
     environment, task, network = seat.environment, seat.task, seat.network
-    from_seed = seat.is_first and not is_late(network, seat.standing.started)
+    from_seed = seat.is_first and not seat.is_late()
     if from_seed and environment.incarnation == 0:
         return SEED, 0
     seat.standing.phase = "Joining"
@@ -231,6 +235,10 @@ def _begin(seat: Seat, model_from: str, step: int) -> None:
     seat.events.emit(
         Began(model_from=model_from, step=step, job_samples=progress.samples, digest=digest)
     )
+    if model_from == SEED:
+        # Not before: a model that nobody trains yet would pull back those who do.
+        seed = Iterate(seat.task.model.vector)
+        seat.snapshots.publish(seed, SnapshotHeader(step=0, samples=0))
     seat.standing.phase = "Training"
 
 

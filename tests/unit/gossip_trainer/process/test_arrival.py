@@ -1,4 +1,5 @@
 from datetime import timedelta
+from functools import partial
 from types import SimpleNamespace
 
 import pytest
@@ -12,6 +13,7 @@ from gossip_trainer.process.arrival import (
     arrive,
     ask_the_others,
     began_before,
+    is_late,
     note_beginning,
 )
 from gossip_trainer.progress.shared import JobProgress
@@ -79,8 +81,9 @@ def job(time):
     return Job()
 
 
-def come(job, *, workers=1, servers=0, on_early=lambda: None):
-    return arrive(job, Wanted(workers, servers), TEN_SECONDS, started=STARTED, on_early=on_early)
+def come(job, *, workers=1, servers=0):
+    late = partial(is_late, job, STARTED)
+    return arrive(job, Wanted(workers, servers), TEN_SECONDS, late=late)
 
 
 def test_as_soon_as_enough_workers_and_servers_are_up_the_job_begins(job, time):
@@ -89,33 +92,24 @@ def test_as_soon_as_enough_workers_and_servers_are_up_the_job_begins(job, time):
     assert list(come(job, workers=2, servers=1)) == [0, 1]
 
 
-def test_who_does_not_find_itself_in_the_roster_yet_has_seen_nothing_of_the_job(job, time):
-    job.endpoints = ()
-    time.at_sleep = lambda: setattr(job, "endpoints", (worker(0),))
-    came = []
-    come(job, on_early=lambda: came.append(time.now))
-    assert came == [pytest.approx(50.05)]
-
-
-def test_who_finds_that_the_job_had_begun_before_it_was_started_waits_for_nobody(job, time):
+def test_who_finds_that_the_job_had_begun_without_it_waits_for_nobody(job, time):
     job.endpoints, job.began = (worker(0), worker(1)), {1: STARTED - 1}
     began = time.now
-    assert list(come(job, workers=8, servers=2, on_early=pytest.fail)) == [0, 1]
+    assert list(come(job, workers=8, servers=2)) == [0, 1]
     assert time.now == began
 
 
-def test_who_was_started_before_the_others_began_is_not_late(job):
+def test_who_begins_with_the_others_is_not_late(job):
     job.endpoints, job.began = (worker(0), worker(1)), {1: STARTED + 1}
-    early = []
-    come(job, workers=2, on_early=lambda: early.append(True))
-    assert early == [True]
+    assert list(come(job, workers=2)) == [0, 1]
+    assert not is_late(job, STARTED)
 
 
-def test_the_others_are_asked_before_anything_is_done_on_the_assumption_of_being_early(job):
-    job.endpoints = (worker(0), worker(1))
-    asked = []
-    come(job, on_early=lambda: asked.extend(job.asked))
-    assert asked == ["worker-1-0"]
+def test_the_others_are_asked_once_more_before_anybody_begins(job, time):
+    job.endpoints = (worker(0),)
+    time.at_sleep = lambda: setattr(job, "endpoints", (worker(0), worker(1)))
+    come(job, workers=2)
+    assert job.asked == ["worker-1-0"]
 
 
 def test_one_that_cannot_be_asked_does_not_keep_a_job_from_beginning(job):
