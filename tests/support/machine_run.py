@@ -97,6 +97,7 @@ def environment(member: Member, machine: Machine, out: Path, replicas: int) -> P
         listen=f"{machine.address}:0",
         output=out,
         start_with=replicas,
+        fresh=True,
     )
 
 

@@ -17,6 +17,7 @@ from gossip_trainer.observability.events import (
     Reformed,
     Started,
 )
+from gossip_trainer.process.evaluator import POLL_SECONDS
 
 pytestmark = [pytest.mark.heavy, pytest.mark.timeout(150)]
 
@@ -91,7 +92,9 @@ def test_two_that_are_killed_at_once_leave_one_that_goes_on(meet):
 
     assert run.outcome.state == "succeeded"
     assert last_group(run).ranks == (2,)
-    assert run.final.job_samples >= 29_000
+    # What the lost two did since the evaluator last asked them nobody else can tell.
+    rate = run.final.job_samples / run.final.seconds
+    assert run.final.job_samples >= 30_000 - rate * POLL_SECONDS
 
 
 @pytest.mark.parametrize("strategy", [ALL_REDUCE, LOCAL_SGD], ids=["all-reduce", "local SGD"])
