@@ -20,7 +20,7 @@ run: $(VENV)/.trainer ## Set everything up and train the main job with four work
 test: $(VENV)/.dev data testbed ## Set everything up and run all tests
 	tests/suite parallel 8 $(BIN)/pytest -n 2 -m "not heavy and not control_plane and not nodes" $(TEST_ARGS)
 	tests/suite heavy 20 $(BIN)/pytest -m heavy $(TEST_ARGS)
-	tests/suite control-plane 10 $(BIN)/pytest -m control_plane $(TEST_ARGS)
+	tests/suite control-plane 14 $(BIN)/pytest -m control_plane $(TEST_ARGS)
 	tests/suite nodes 12 $(BIN)/pytest -m nodes $(TEST_ARGS)
 
 .PHONY: test-fast

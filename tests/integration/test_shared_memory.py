@@ -17,7 +17,8 @@ from gossip_api.names import Role
 from gossip_trainer.algorithms.effects import Fetch
 from gossip_trainer.launch.local_run import RunOptions, run_locally
 from gossip_trainer.membership.roster import Endpoint
-from gossip_trainer.observability.events import EventTail, Progress
+from gossip_trainer.observability.event_log import EventTail
+from gossip_trainer.observability.events import Progress
 from gossip_trainer.progress.shared import JobProgress
 from gossip_trainer.replica.memory import memory_of
 from gossip_trainer.training.exchange import Dispatch, Exchange, Lost

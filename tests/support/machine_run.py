@@ -16,7 +16,8 @@ from gossip_api.job import GossipTrainingJob
 from gossip_api.loading import resolved_yaml
 from gossip_api.names import Member, Role
 from gossip_trainer.launch.processes import run_child
-from gossip_trainer.observability.events import Evaluation, EventTail, Failed, Progress
+from gossip_trainer.observability.event_log import EventTail
+from gossip_trainer.observability.events import Evaluation, Failed, Progress
 
 WARM_UP_SECONDS = 2.0
 END_SECONDS = 120.0

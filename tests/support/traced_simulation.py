@@ -10,7 +10,8 @@ from gossip_api.job import GossipTrainingJob
 from gossip_api.loading import resolved_yaml
 from gossip_trainer.algorithms.iterate import Iterate
 from gossip_trainer.data.registry import load_dataset
-from gossip_trainer.observability.events import Began, EventLog
+from gossip_trainer.observability.event_log import EventLog
+from gossip_trainer.observability.events import Began
 from gossip_trainer.simulation.clock import Clock
 from gossip_trainer.simulation.replica import Snapshot, VirtualPublisher
 from gossip_trainer.simulation.server import VirtualServer

@@ -23,7 +23,8 @@ from gossip_api.names import Member, parse_member_name
 from gossip_api.process import LastWords, ProcessStatus
 from gossip_trainer.launch.processes import Child, Nursery
 from gossip_trainer.membership.directory import remove_member
-from gossip_trainer.observability.events import EventTail, Record
+from gossip_trainer.observability.event_log import EventTail
+from gossip_trainer.observability.events import Record
 
 SAMPLES = Path(__file__).parents[3] / "manifests" / "samples"
 DISCOVERY_PORT, METRICS_PORT = 29400, 9400

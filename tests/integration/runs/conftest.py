@@ -10,7 +10,8 @@ import yaml
 
 from gossip_api.loading import parse_job
 from gossip_trainer.launch.local_run import RunOptions, RunOutcome, run_locally
-from gossip_trainer.observability.events import Evaluation, EventTail, Record
+from gossip_trainer.observability.event_log import EventTail
+from gossip_trainer.observability.events import Evaluation, Record
 
 SAMPLES = Path(__file__).parents[3] / "manifests" / "samples"
 Watch = Callable[[list[Record]], None]

@@ -10,7 +10,7 @@ import numpy as np
 from gossip_trainer.compare.records import Finding, Point
 from gossip_trainer.errors import RunError
 from gossip_trainer.launch.local_run import RunOptions, run_locally
-from gossip_trainer.observability.events import EventTail
+from gossip_trainer.observability.event_log import EventTail
 from gossip_trainer.report.files import EVENTS, write_report
 from gossip_trainer.report.history import History, fold
 from gossip_trainer.report.pace import pace

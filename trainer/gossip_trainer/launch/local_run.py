@@ -22,16 +22,8 @@ from gossip_api.names import Member, Role
 from gossip_trainer.launch.exit_policy import Response, Situation, respond
 from gossip_trainer.launch.processes import Child, Nursery, describe_exit, end_children
 from gossip_trainer.membership.directory import remove_member
-from gossip_trainer.observability.events import (
-    Began,
-    EventLog,
-    EventTail,
-    Failed,
-    Left,
-    Record,
-    Replaced,
-    Stopping,
-)
+from gossip_trainer.observability.event_log import EventLog, EventTail
+from gossip_trainer.observability.events import Began, Failed, Left, Record, Replaced, Stopping
 
 POLL_SECONDS = 0.25
 CONCLUDE_SECONDS = 15.0  # how long workers may take to leave after the evaluator has left

@@ -21,11 +21,11 @@ from gossip_trainer.evaluation.census import Census, CensusTaker, Reading
 from gossip_trainer.evaluation.contacts import Contacts
 from gossip_trainer.evaluation.scoring import Score, score
 from gossip_trainer.membership.roster import Endpoint
+from gossip_trainer.observability.event_log import EventSink
 from gossip_trainer.observability.events import (
     AVERAGE,
     CENTRE,
     Evaluation,
-    EventSink,
     Started,
     Stopping,
     WorkerModel,

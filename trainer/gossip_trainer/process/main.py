@@ -16,14 +16,8 @@ from gossip_api.loading import load_job
 from gossip_api.names import Member, Role
 from gossip_api.process import LastWords
 from gossip_trainer.errors import DataError, DivergedError, GossipTrainerError, ModelError
-from gossip_trainer.observability.events import (
-    EventLog,
-    EventSink,
-    Failed,
-    Fenced,
-    Record,
-    line_of,
-)
+from gossip_trainer.observability.event_log import EventLog, EventSink, line_of
+from gossip_trainer.observability.events import Failed, Fenced, Record
 from gossip_trainer.process.evaluator import run_evaluator
 from gossip_trainer.process.last_words import leave_last_words
 from gossip_trainer.process.server import run_server

@@ -20,7 +20,8 @@ from gossip_api.names import Role, parse_member_name
 from gossip_api.strategy import Strategy
 from gossip_trainer.errors import CollectiveError, MembershipError
 from gossip_trainer.membership.roster import Endpoint, Roster
-from gossip_trainer.observability.events import EventSink, Reformed
+from gossip_trainer.observability.event_log import EventSink
+from gossip_trainer.observability.events import Reformed
 from gossip_trainer.process.lobby import FORM_TIMEOUT, Lobby
 from gossip_trainer.process.network import Network
 from gossip_trainer.replica.memory import memory_of

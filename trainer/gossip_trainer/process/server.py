@@ -19,7 +19,8 @@ from gossip_trainer.algorithms.effects import Shard
 from gossip_trainer.algorithms.shards import shard_slices
 from gossip_trainer.algorithms.view import make_view
 from gossip_trainer.membership.roster import Roster
-from gossip_trainer.observability.events import EventSink, Finished, Started
+from gossip_trainer.observability.event_log import EventSink
+from gossip_trainer.observability.events import Finished, Started
 from gossip_trainer.process.arrival import (
     Wanted,
     arrive,

@@ -20,7 +20,8 @@ from gossip_trainer.algorithms.iterate import Iterate
 from gossip_trainer.data.sampler import ShardSampler
 from gossip_trainer.membership.peers import Peers
 from gossip_trainer.membership.roster import Endpoint
-from gossip_trainer.observability.events import Began, EventSink, Finished, Started, Stopping
+from gossip_trainer.observability.event_log import EventSink
+from gossip_trainer.observability.events import Began, Finished, Started, Stopping
 from gossip_trainer.process.arrival import (
     Wanted,
     arrive,

@@ -16,7 +16,7 @@ from gossip_api.names import Role
 from gossip_trainer.data.registry import load_dataset
 from gossip_trainer.errors import RunError
 from gossip_trainer.models.registry import build_model
-from gossip_trainer.observability.events import EventTail
+from gossip_trainer.observability.event_log import EventTail
 from gossip_trainer.replay.script import Script, write_script
 from gossip_trainer.replay.server import ServerPlayer
 from gossip_trainer.replay.store import Store

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gossip_trainer.observability.events import EventTail
+from gossip_trainer.observability.event_log import EventTail
 from gossip_trainer.report.history import fold
 from gossip_trainer.report.summarize import summarize
 from gossip_trainer.report.summary import RunState, Summary, write_summary

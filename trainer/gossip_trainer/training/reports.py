@@ -7,7 +7,8 @@ from typing import Protocol
 from torch.optim import Optimizer
 
 from gossip_trainer.algorithms.view import View
-from gossip_trainer.observability.events import EventSink, ExchangeLost, Progress, ViewChanged
+from gossip_trainer.observability.event_log import EventSink
+from gossip_trainer.observability.events import ExchangeLost, Progress, ViewChanged
 from gossip_trainer.training.boundary import StepBoundary
 from gossip_trainer.training.counters import Counters
 

@@ -15,7 +15,7 @@ from gossip_trainer.algorithms.iterate import Iterate
 from gossip_trainer.algorithms.registry import build_server
 from gossip_trainer.algorithms.shards import shard_slices
 from gossip_trainer.algorithms.view import View
-from gossip_trainer.observability.events import EventSink
+from gossip_trainer.observability.event_log import EventSink
 from gossip_trainer.replica.flat import iterate_over
 from gossip_trainer.replica.layout import Layout
 from gossip_trainer.training.effects_under_way import party_of

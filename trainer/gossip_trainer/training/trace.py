@@ -24,7 +24,8 @@ from gossip_trainer.algorithms.effects import (
 )
 from gossip_trainer.algorithms.iterate import Iterate
 from gossip_trainer.algorithms.view import View
-from gossip_trainer.observability.events import Called, EventSink
+from gossip_trainer.observability.event_log import EventSink
+from gossip_trainer.observability.events import Called
 from gossip_trainer.replica.memory import memory_of
 from gossip_trainer.training.links import Publisher
 from gossip_trainer.transport.wire import SnapshotHeader

@@ -8,7 +8,8 @@ from typer.testing import CliRunner
 from gossip_trainer.cli import run as run_command
 from gossip_trainer.cli.app import app
 from gossip_trainer.launch.local_run import RunOptions, RunOutcome
-from gossip_trainer.observability.events import EventLog, Finished, Progress, Record
+from gossip_trainer.observability.event_log import EventLog
+from gossip_trainer.observability.events import Finished, Progress, Record
 from gossip_trainer.report import curves
 
 JOB = """\

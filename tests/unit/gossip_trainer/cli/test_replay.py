@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from gossip_trainer.cli import replay as replay_command
-from gossip_trainer.observability.events import EventLog
+from gossip_trainer.observability.event_log import EventLog
 from gossip_trainer.replay.replay import Replay
 from gossip_trainer.replay.worker import Mismatch
 

@@ -4,7 +4,8 @@ from gossip_trainer.compare import real
 from gossip_trainer.compare.real import run_cell
 from gossip_trainer.errors import RunError
 from gossip_trainer.launch.local_run import RunOutcome
-from gossip_trainer.observability.events import Began, Evaluation, EventLog, Progress
+from gossip_trainer.observability.event_log import EventLog
+from gossip_trainer.observability.events import Began, Evaluation, Progress
 
 
 def progress(step):

@@ -4,12 +4,11 @@ from typing import get_args
 import msgspec
 import pytest
 
+from gossip_trainer.observability.event_log import EventLog, EventTail
 from gossip_trainer.observability.events import (
     Began,
     Called,
     Evaluation,
-    EventLog,
-    EventTail,
     ExchangeLost,
     Failed,
     Fenced,

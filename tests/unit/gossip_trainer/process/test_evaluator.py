@@ -12,7 +12,8 @@ from gossip_api.training import Target
 from gossip_trainer.data.dataset import Batch, InMemoryDataset
 from gossip_trainer.errors import RunError
 from gossip_trainer.membership.roster import Endpoint, Roster
-from gossip_trainer.observability.events import Evaluation, EventLog, EventTail, Stopping
+from gossip_trainer.observability.event_log import EventLog, EventTail
+from gossip_trainer.observability.events import Evaluation, Stopping
 from gossip_trainer.process import evaluator as module
 from gossip_trainer.process.evaluator import Evaluator
 from gossip_trainer.progress.budget import BudgetMeter

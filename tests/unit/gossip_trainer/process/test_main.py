@@ -7,7 +7,8 @@ import torch
 
 from gossip_api.names import Role
 from gossip_api.process import LastWords
-from gossip_trainer.observability.events import EventTail, Failed, Fenced, Finished
+from gossip_trainer.observability.event_log import EventTail
+from gossip_trainer.observability.events import Failed, Fenced, Finished
 from gossip_trainer.process import main as module
 from gossip_trainer.process.main import EXIT_FAILED, EXIT_USER_ERROR, main
 

@@ -9,7 +9,8 @@ import msgspec
 import pytest
 
 from gossip_trainer.errors import RunError
-from gossip_trainer.observability.events import Called, EventTail, Record
+from gossip_trainer.observability.event_log import EventTail
+from gossip_trainer.observability.events import Called, Record
 from gossip_trainer.replay.replay import replay
 from gossip_trainer.replay.worker import Mismatch
 

@@ -1,6 +1,6 @@
 import msgspec
 
-from gossip_trainer.observability.events import EventLog
+from gossip_trainer.observability.event_log import EventLog
 from gossip_trainer.report.files import write_report
 
 
