@@ -29,6 +29,7 @@ class Image:
         files: contents; all are executable.
         entrypoint: the command.
         path: where commands are looked for.
+        python_path: where Python looks for modules beside its own; empty for nowhere.
 
     """
 
@@ -38,6 +39,7 @@ class Image:
     files: Mapping[str, bytes] = field(default_factory=dict)
     entrypoint: Sequence[str] = ()
     path: str = SYSTEM_PATH
+    python_path: str = ""
 
     def write(self, path: Path) -> None:
         """Write the archive."""
@@ -47,7 +49,10 @@ class Image:
             {
                 "architecture": "amd64",
                 "os": "linux",
-                "config": {"Entrypoint": list(self.entrypoint), "Env": [f"PATH={self.path}"]},
+                "config": {
+                    "Entrypoint": list(self.entrypoint),
+                    "Env": [f"PATH={self.path}", f"PYTHONPATH={self.python_path}"],
+                },
                 "rootfs": {"type": "layers", "diff_ids": [_digest(layer)]},
             }
         )
@@ -91,7 +96,7 @@ def pause(program: Path) -> Image:
     return Image(PAUSE, ("dev", "etc", "proc", "sys"), files=files, entrypoint=("/pause",))
 
 
-def host(path: str) -> Image:
+def host(path: str, python_path: str) -> Image:
     """Make the image in which commands of the host are found, first those of `path`."""
     folders = "dev etc home proc root run sys tmp usr var var/tmp work"
     files = {
@@ -100,7 +105,8 @@ def host(path: str) -> Image:
         "etc/nsswitch.conf": b"passwd: files\ngroup: files\nhosts: files dns\n",
     }
     links = {name: f"usr/{name}" for name in ("bin", "lib", "lib64", "sbin")}
-    return Image(HOST, folders.split(), links, files, path=f"{path}:{SYSTEM_PATH}")
+    search = f"{path}:{SYSTEM_PATH}"
+    return Image(HOST, folders.split(), links, files, path=search, python_path=python_path)
 
 
 def _add(

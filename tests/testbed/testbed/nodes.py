@@ -25,10 +25,15 @@ SHOWN = (
     Path("/etc/ssl"),
     Path(sys.base_prefix),
     Path(sys.prefix),
-    CHECKOUT / "operator",
-    CHECKOUT / "trainer",
 )
-"""What of the host every container sees."""
+"""What of the host every container sees where it is."""
+
+ELSEWHERE = {
+    Path(sys.prefix): Path("/opt/testbed/environment"),
+    CHECKOUT / "operator": Path("/opt/testbed/operator"),
+    CHECKOUT / "trainer": Path("/opt/testbed/trainer"),
+}
+"""What it sees in another place: a pod may have a volume where the checkout is, at /tmp say."""
 
 
 def name(node: int) -> str:
@@ -149,9 +154,10 @@ def _prepare(control_plane: ControlPlane, node: int) -> None:
 def _container_spec() -> dict:
     """Return what containers begin from: containerd's own, and the host's folders."""
     spec = json.loads(_run("ctr", "oci", "spec"))
-    for path in dict.fromkeys(SHOWN):
-        if path.exists():
-            shown = {"destination": str(path), "source": str(path), "type": "bind"}
+    in_place = {path: path for path in SHOWN}
+    for source, destination in [*in_place.items(), *ELSEWHERE.items()]:
+        if source.exists():
+            shown = {"destination": str(destination), "source": str(source), "type": "bind"}
             spec["mounts"].append(shown | {"options": ["rbind", "ro"]})
     return spec
 
@@ -161,7 +167,10 @@ def _write_images(control_plane: ControlPlane) -> list[Path]:
     folder.mkdir()
     made = {
         "pause.tar": images.pause(control_plane.programs / "pause"),
-        "host.tar": images.host(f"{sys.prefix}/bin"),
+        "host.tar": images.host(
+            f"{ELSEWHERE[Path(sys.prefix)]}/bin",
+            ":".join(str(ELSEWHERE[CHECKOUT / part]) for part in ("operator", "trainer")),
+        ),
     }
     for file, image in made.items():
         image.write(folder / file)
