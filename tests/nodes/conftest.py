@@ -1,22 +1,17 @@
 """The Kubernetes that these tests run on, an operator, and jobs."""
 
-from pathlib import Path
-
 import pytest
-from cluster_jobs import Jobs
+from cluster_jobs import Jobs, define
 from operators import Operator
 from testbed_fixtures import node_namespace, node_tier
 
 __all__ = ["node_namespace", "node_tier"]
 
-CRD = Path("manifests/crd/gossiptrainingjobs.yaml")
-
 
 @pytest.fixture(scope="session")
 def definition(node_tier):
     """The definition of GossipTrainingJob is known to the API server."""
-    node_tier.kubectl("apply", "--server-side", "-f", str(CRD))
-    node_tier.kubectl("wait", "--for=condition=Established", "--timeout=20s", "-f", str(CRD))
+    define(node_tier)
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ import copy
 import jsonschema
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from job_documents import places
 from pydantic import ValidationError
 
 from gossip_api.record import BROKEN_RULES
@@ -73,15 +74,6 @@ documents = optional(
 WRONG = st.sampled_from(
     [True, 0, -1, 0.5, 4.5, "", "0Gbps", "1Gbps\n", "10", "1us", "5 ms", [], [1], {}, {"at": "1s"}]
 )
-
-
-def places(value, path=()):
-    """Yield the paths of everything below a value."""
-    items = value.items() if isinstance(value, dict) else enumerate(value)
-    for key, item in items:
-        yield (*path, key)
-        if isinstance(item, dict | list):
-            yield from places(item, (*path, key))
 
 
 @st.composite

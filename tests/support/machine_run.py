@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
-from namespaces import INTERFACE, Machine
+from namespaces import Machine
 
 from gossip_api.environment import ProcessEnvironment
 from gossip_api.job import GossipTrainingJob
@@ -71,7 +71,6 @@ def run_on(
         for member in [*members, *workers]:
             machine = place(member)
             environ = environment(member, machine, out, replicas).to_environ()
-            environ["GLOO_SOCKET_IFNAME"] = INTERFACE
             process = context.Process(
                 target=become,
                 args=(machine, environ, str(out / f"{member.name}.log"), threads),

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from gossip_api.names import Member
     from gossip_api.status import JobStatus
-
-Manifest = dict[str, Any]
-"""A Kubernetes object as JSON has it."""
+    from gossip_operator.manifests.metadata import Manifest
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from gossip_operator.core.actions import CreatePod, Plan
 from gossip_operator.core.aftermath import tidy_up
 from gossip_operator.core.conclusion import conclude, next_deadline, with_result
 from gossip_operator.core.conditions import Standing, aspects, stamped
-from gossip_operator.core.history import recall
+from gossip_operator.core.history import is_bygone, recall
 from gossip_operator.core.notices import replacements, transitions
 from gossip_operator.core.places import find_places
 from gossip_operator.core.report import report
@@ -123,7 +123,7 @@ def _former_pods(observed: Observed, history: History) -> list[float]:
         pod.deleted + FORMER_SECONDS
         for pod in observed.pods
         if pod.deleted is not None
-        and pod.deleted < history.started
+        and is_bygone(pod, history.started)
         and pod.node not in observed.lost_nodes
     ]
 

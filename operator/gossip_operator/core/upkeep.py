@@ -10,8 +10,8 @@ from gossip_operator.manifests.children import children
 from gossip_operator.manifests.metadata import digest, owner_reference
 
 if TYPE_CHECKING:
-    from gossip_operator.core.actions import Manifest
     from gossip_operator.core.observed import Observed
+    from gossip_operator.manifests.metadata import Manifest
 
 MAX_REMEMBERED = 1024
 

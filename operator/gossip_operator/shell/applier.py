@@ -22,8 +22,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator, Sequence
 
     from gossip_api.status import JobStatus
-    from gossip_operator.core.actions import CreatePod, DeletePod, Manifest, Plan
+    from gossip_operator.core.actions import CreatePod, DeletePod, Plan
     from gossip_operator.core.observed import JobView
+    from gossip_operator.manifests.metadata import Manifest
     from gossip_operator.shell.inventory import Inventory
     from gossip_operator.shell.kube import Json, Kube
     from gossip_operator.shell.mirror import Mirror

@@ -147,7 +147,7 @@ class Cluster:
             last_words=last_words,
         )
         log = pod / "log"
-        child = self.nursery.start(environment, log, {"GLOO_SOCKET_IFNAME": "lo"})
+        child = self.nursery.start(environment, log)
         container = Container(member, child, host, pod, log, last_words)
         self.containers.append(container)
         return container

@@ -284,6 +284,4 @@ class _Run:
             trace=self.options.trace,
             fresh=member.incarnation == 0,
         )
-        # gloo would look the machine's name up; all processes are right here.
-        variables = {"GLOO_SOCKET_IFNAME": "lo"}
-        self.children.append(self.nursery.start(environment, self._log(member), variables))
+        self.children.append(self.nursery.start(environment, self._log(member)))

@@ -55,12 +55,10 @@ class Nursery:
         self._context = multiprocessing.get_context("forkserver")
         self._context.set_forkserver_preload(["gossip_trainer.launch.template"])
 
-    def start(
-        self, environment: ProcessEnvironment, log: Path, variables: Mapping[str, str]
-    ) -> Child:
+    def start(self, environment: ProcessEnvironment, log: Path) -> Child:
         """Start one process; what it prints goes to `log`."""
         member = Member(environment.role, environment.rank, environment.incarnation)
-        environ = {**variables, **environment.to_environ()}
+        environ = environment.to_environ()
         process = self._context.Process(
             target=run_child, args=(environ, str(log), self._threads), name=member.name
         )
