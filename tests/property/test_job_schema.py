@@ -11,35 +11,13 @@ import json
 import jsonschema
 from hypothesis import given, settings
 from job_documents import as_the_server_keeps_it, mutated, problems, specs
+from strict_schema import json_schema
 
 from gossip_api.crd import custom_resource_definition
 from gossip_api.job import GossipTrainingJob
 from gossip_api.loading import parse_job, resolved_yaml
 
 SCHEMA = custom_resource_definition()["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
-INT64 = {"minimum": -(2**63), "maximum": 2**63 - 1}
-
-
-def json_schema(schema):
-    """Translate a structural schema to JSON Schema 2020-12, read as strictly as kubectl does."""
-    free = schema.get("x-kubernetes-preserve-unknown-fields", False)
-    out = {key: value for key, value in schema.items() if not key.startswith(("x-", "exclusive"))}
-    for bound, exclusive in (("minimum", "exclusiveMinimum"), ("maximum", "exclusiveMaximum")):
-        if schema.get(exclusive):
-            out[exclusive] = out.pop(bound)
-    if (
-        "pattern" in schema
-    ):  # `$` is the end in RE2, but also stands before a last newline in Python
-        out["pattern"] = schema["pattern"].removesuffix("$") + r"\Z"
-    if schema["type"] == "integer":
-        out = {**INT64, **out}
-    if "properties" in schema:
-        out["properties"] = {key: json_schema(part) for key, part in schema["properties"].items()}
-        out["additionalProperties"] = free
-    for key in ("items", "additionalProperties"):
-        if key in schema:
-            out[key] = json_schema(schema[key])
-    return out
 
 
 def without_nulls(value, schema):

@@ -7,26 +7,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from job_documents import places
 from pydantic import ValidationError
+from strict_schema import json_schema
 
 from gossip_api.record import BROKEN_RULES
 from gossip_api.simulation import Simulation
 from gossip_api.structural import structural_schema
-
-
-def json_schema(schema):
-    """Translate a structural schema to JSON Schema, read as strictly as kubectl does."""
-    out = {key: value for key, value in schema.items() if not key.startswith(("x-", "exclusive"))}
-    if schema.get("exclusiveMinimum"):
-        out["exclusiveMinimum"] = out.pop("minimum")
-    if "pattern" in schema:  # `$` also stands before a last newline in Python
-        out["pattern"] = schema["pattern"].removesuffix("$") + r"\Z"
-    if "properties" in schema:
-        out["properties"] = {key: json_schema(part) for key, part in schema["properties"].items()}
-        out["additionalProperties"] = False
-    if "items" in schema:
-        out["items"] = json_schema(schema["items"])
-    return out
-
 
 VALIDATOR = jsonschema.Draft202012Validator(json_schema(structural_schema(Simulation)))
 
