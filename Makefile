@@ -6,6 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SOURCES := operator trainer tests
 RUN_ARGS ?=
+OPERATOR_ARGS ?=
 
 .PHONY: help
 help: ## Show this list
@@ -14,6 +15,10 @@ help: ## Show this list
 .PHONY: run
 run: $(VENV)/.trainer ## Set everything up and train the main job with four workers
 	$(BIN)/gossip run manifests/samples/digits.yaml $(RUN_ARGS)
+
+.PHONY: operator
+operator: $(VENV)/.dev ## Set everything up and run the operator for your kubeconfig's cluster
+	$(BIN)/python -m gossip_operator run $(OPERATOR_ARGS)
 
 # Each suite says how much of its time it took.
 .PHONY: test
