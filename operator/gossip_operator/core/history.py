@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from statistics import median
 from typing import TYPE_CHECKING
 
 from gossip_api.names import Role
@@ -29,6 +30,7 @@ class History:
         began: when training was first seen under way.
         stop: why the job ends, once it does.
         result: the evaluator's final test, once it is known.
+        step: how far the workers that are done had come, by the median; 0 while none is.
 
     """
 
@@ -37,6 +39,7 @@ class History:
     began: float | None = None
     stop: Stop | None = None
     result: Score | None = None
+    step: int = 0
 
 
 def recall(observed: Observed) -> History:
@@ -60,6 +63,7 @@ def recall(observed: Observed) -> History:
         began=began,
         stop=status.stop or next((stop for stop in stops if stop is not None), None),
         result=next((spoken.result for _, spoken in words if spoken.result is not None), None),
+        step=_last_step(words),
     )
 
 
@@ -87,6 +91,12 @@ def _last_words(pods: Iterable[PodView]) -> Iterator[tuple[Role, LastWords]]:
         ended = pod.trainer.ended if pod.trainer is not None else None
         if ended is not None and ended.last_words is not None:
             yield pod.member.role, ended.last_words
+
+
+def _last_step(words: Iterable[tuple[Role, LastWords]]) -> int:
+    """Return the median step; one that came too late to do anything has none."""
+    steps = [w.step for role, w in words if role is Role.WORKER and w.finished and w.step]
+    return int(median(steps)) if steps else 0
 
 
 def _somebody_trains(reports: Iterable[Report], words: Iterable[tuple[Role, LastWords]]) -> bool:

@@ -43,7 +43,7 @@ def measure(observed: Observed, history: History, ready: int) -> Progress | None
     epoch = max(*(s.epoch for s in everyone), tested, float(known.epoch or 0.0))
     fraction = max((s.fraction for s in everyone if s.fraction is not None), default=None)
     seen = Progress(
-        step=max(step, known.step or 0),
+        step=max(step, history.step, known.step or 0),
         epoch=_text(epoch) if epoch else None,
         percent=known.percent if fraction is None else max(int(100 * fraction), known.percent or 0),
         eta_seconds=None if history.result else _eta(fraction, history, now),

@@ -30,6 +30,17 @@ def test_it_is_the_median_step_the_jobs_epoch_and_the_evaluators_score():
     assert seen.samples_per_second == "300"
 
 
+def test_the_step_at_the_end_is_in_the_workers_last_words():
+    world = running()
+    world.train(step=3)
+    for index in range(3):
+        world.finish(f"mnist-worker-{index}-0")
+    world.reports.clear()
+    world.finish("mnist-evaluator-0-0", SCORE)
+    world.settle()
+    assert (progress(world).step, world.status.result.step) == (100, 100)
+
+
 def test_the_rest_takes_as_long_in_proportion():
     world = running()
     began = world.status.began_time.timestamp()
