@@ -13,7 +13,7 @@ from gossip_api.reasons import Reason
 from gossip_operator.credentials import issue
 from gossip_operator.manifests.metadata import owner_reference
 from gossip_operator.manifests.secret import credentials
-from gossip_operator.shell.errors import ApiError
+from gossip_operator.shell.errors import ApiError, NamespaceTerminatingError
 from gossip_operator.shell.projections import Key, controller_uid, owned_pod
 from gossip_operator.shell.refusals import reason_of
 from gossip_operator.shell.resources import JOB, POD, SECRET, resource_of
@@ -77,7 +77,8 @@ class Applier:
         """Do what the plan says; False if the API server refused a part for good.
 
         The refusal is remembered, and what came after it is left out: the next plan is made with
-        it in mind. ApiError where trying again is likely to help; NotLeadingError.
+        it in mind. ApiError where trying again is likely to help; NamespaceTerminatingError where
+        the job is going with its namespace; NotLeadingError.
         """
         try:
             await _together(self._delete_pod(job, pod) for pod in plan.delete)
@@ -253,8 +254,8 @@ def slow_start(pods: Sequence[CreatePod]) -> Iterator[Sequence[CreatePod]]:
 
 
 def _refused(what: str, kind: str, error: ApiError) -> Exception:
-    """Return the error as it is if trying again is likely to help."""
-    if error.is_transient:
+    """Return the error as it is if it says nothing about the job."""
+    if error.is_transient or isinstance(error, NamespaceTerminatingError):
         return error
     return _RefusedError(what, reason_of(error, kind), error.message)
 

@@ -33,6 +33,10 @@ class ApiError(ShellError):
         return self.status in {0, 401, 408, 409, 410, 429} or self.status >= 500
 
 
+class NamespaceTerminatingError(ApiError):
+    """Nothing can be created in a namespace that is being deleted; all that is in it goes too."""
+
+
 class NotLeadingError(ShellError):
     """Nothing must be written: this replica does not lead, or not surely."""
 

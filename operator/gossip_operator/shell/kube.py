@@ -17,7 +17,7 @@ import aiohttp
 from kubernetes.aio.config.config_exception import ConfigException
 
 from gossip_api.names import FIELD_MANAGER
-from gossip_operator.shell.errors import ApiError, NotLeadingError
+from gossip_operator.shell.errors import ApiError, NamespaceTerminatingError, NotLeadingError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping
@@ -231,4 +231,7 @@ def _read(request: _Request, status: int, content: bytes, wait: float | None) ->
         text = content[:200].decode(errors="replace").strip()
         answer = {"reason": "NoJson", "message": f"{request.verb} {request.path}: got {text!r}"}
     reason, message = answer.get("reason") or "Unknown", answer.get("message") or ""
-    raise ApiError(status if status >= 300 else 0, reason, message, retry_after=wait)
+    causes = (answer.get("details") or {}).get("causes") or []
+    going = any(cause.get("reason") == "NamespaceTerminating" for cause in causes)
+    error = NamespaceTerminatingError if going else ApiError
+    raise error(status if status >= 300 else 0, reason, message, retry_after=wait)

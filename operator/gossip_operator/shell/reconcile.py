@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import logging
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from gossip_operator.core.observed import Observed
-from gossip_operator.shell.errors import ApiError, NotLeadingError
+from gossip_operator.shell.errors import ApiError, NamespaceTerminatingError, NotLeadingError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from gossip_operator.shell.relist import Relist
 
 log = logging.getLogger(__name__)
+
+GOING_SECONDS: Final = 60.0
+"""When to look again at a job that goes with its namespace, in case it is held up there."""
 
 
 class Reconciler:
@@ -83,6 +86,11 @@ class Reconciler:
             result = "success"
         except NotLeadingError:
             raise
+        except NamespaceTerminatingError:
+            self._queue.succeeded(key)
+            self._queue.add_after(key, GOING_SECONDS)
+            log.info("%s: nothing more to do: its namespace is being deleted", key)
+            result = "success"
         except ApiError as error:
             pause = self._queue.retry(key, at_least=error.retry_after or 0.0)
             log.warning("%s: %s; again in %.1f s", key, error, pause)

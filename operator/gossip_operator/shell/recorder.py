@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from gossip_api import names
-from gossip_operator.shell.errors import ApiError
+from gossip_operator.shell.errors import ApiError, NamespaceTerminatingError
 from gossip_operator.shell.pacing import TokenBucket
 from gossip_operator.shell.resources import EVENT
 
@@ -96,6 +96,8 @@ class Recorder:
             job, notice = await self._waiting.get()
             try:
                 await self._write(job, notice)
+            except NamespaceTerminatingError:
+                log.debug("%s/%s: no event: the namespace is going", job.namespace, job.name)
             except ApiError as error:
                 self._dropped()
                 log.warning(

@@ -10,7 +10,7 @@ from gossip_api.reasons import Reason
 from gossip_api.status import JobStatus
 from gossip_operator.core.actions import CreatePod, DeletePod, Notice, Plan
 from gossip_operator.shell.applier import LARGEST_BATCH, Applier, slow_start
-from gossip_operator.shell.errors import ApiError, NotLeadingError
+from gossip_operator.shell.errors import ApiError, NamespaceTerminatingError, NotLeadingError
 from gossip_operator.shell.inventory import Inventory
 from gossip_operator.shell.mirror import Mirror
 from gossip_operator.shell.projections import Key
@@ -128,9 +128,17 @@ def test_what_was_refused_is_not_asked_for_again_before_its_time(bench):
     assert bench.kube.calls == []
 
 
-def test_trouble_that_passes_is_raised_and_no_refusal(bench):
-    bench.refuse(ApiError(503, "ServiceUnavailable", "later"), after=1)
-    with pytest.raises(ApiError):
+@pytest.mark.parametrize(
+    "error",
+    [
+        ApiError(503, "ServiceUnavailable", "later"),
+        NamespaceTerminatingError(403, "Forbidden", "it is being terminated"),
+    ],
+    ids=["busy", "going"],
+)
+def test_what_is_no_fault_of_the_job_is_raised_and_no_refusal(bench, error):
+    bench.refuse(error, after=1)
+    with pytest.raises(type(error)):
         bench.carry_out(create=pods(3))
     assert bench.refusals.current(bench.job, 0.0) == ()
     assert len(bench.mirror.pods("job-1")) == 1

@@ -4,7 +4,7 @@ import json
 import aiohttp
 import pytest
 
-from gossip_operator.shell.errors import ApiError, NotLeadingError
+from gossip_operator.shell.errors import ApiError, NamespaceTerminatingError, NotLeadingError
 from gossip_operator.shell.kube import Kube
 from gossip_operator.shell.resources import POD, POD_MONITOR, SECRET
 
@@ -79,6 +79,14 @@ def test_some_errors_pass(status):
 @pytest.mark.parametrize("status", [400, 403, 404, 422])
 def test_some_errors_stay(status):
     assert not failure_of(Kube(Api(Answer(status, {}))).get(POD, "ns", "p")).is_transient
+
+
+def test_a_namespace_that_is_being_deleted_is_told_from_a_right_that_is_missing():
+    cause = {"reason": "NamespaceTerminating", "field": "metadata.namespace"}
+    going = {"reason": "Forbidden", "details": {"kind": "pods", "causes": [cause]}}
+    kube = Kube(Api(Answer(403, going), Answer(403, {"reason": "Forbidden", "details": {}})))
+    assert isinstance(failure_of(kube.create(POD, "ns", {})), NamespaceTerminatingError)
+    assert not isinstance(failure_of(kube.create(POD, "ns", {})), NamespaceTerminatingError)
 
 
 def test_a_proxys_page_instead_of_an_answer_is_an_error():

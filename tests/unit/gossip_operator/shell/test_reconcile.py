@@ -4,7 +4,7 @@ import pytest
 from objects import raw_job, raw_pod
 
 from gossip_operator.core.actions import Notice, Plan
-from gossip_operator.shell.errors import ApiError, NotLeadingError
+from gossip_operator.shell.errors import ApiError, NamespaceTerminatingError, NotLeadingError
 from gossip_operator.shell.inventory import Inventory
 from gossip_operator.shell.metrics import Metrics
 from gossip_operator.shell.mirror import Mirror
@@ -154,6 +154,20 @@ def test_what_fails_is_tried_again_and_counted(error):
         assert (bench.count("error"), bench.count("success")) == (1, 1)
 
     run(steps)
+
+
+def test_a_job_that_goes_with_its_namespace_is_left_alone(caplog):
+    async def steps(bench):
+        bench.plans = [BUSY, BUSY]
+        going = NamespaceTerminatingError(403, "Forbidden", "it is being terminated")
+        bench.carrier.outcomes = [going]
+        bench.mirror.take_job(raw_job())
+        await bench.work(0.2)
+        assert len(bench.carrier.carried) == 1
+        assert (bench.count("error"), bench.count("success")) == (0, 1)
+
+    run(steps)
+    assert not [record for record in caplog.records if record.levelname == "WARNING"]
 
 
 def test_the_api_servers_wish_to_wait_is_kept():

@@ -5,7 +5,7 @@ from in_memory_kube import InMemoryKube
 from objects import raw_job
 
 from gossip_operator.core.actions import Notice
-from gossip_operator.shell.errors import ApiError
+from gossip_operator.shell.errors import ApiError, NamespaceTerminatingError
 from gossip_operator.shell.projections import job_view
 from gossip_operator.shell.recorder import JOB_BURST, SERIES_SECONDS, Recorder
 
@@ -72,10 +72,19 @@ def test_an_event_that_is_refused_does_not_stop_those_after_it(kube):
 
     def refuse_once(*_):
         kube.refuse = lambda *_: None
-        raise ApiError(403, "Forbidden", "the namespace is being terminated")
+        raise ApiError(403, "Forbidden", "events may not be created")
 
     kube.refuse = refuse_once
     later = Notice("Normal", "Finished", "the job is over")
     events = tell(kube, NOTICE, later, dropped=lambda: dropped.append(1))
     assert [event["reason"] for event in events] == ["Finished"]
     assert dropped == [1]
+
+
+def test_in_a_namespace_that_is_being_deleted_nobody_misses_an_event(kube, caplog):
+    def refuse(*_):
+        raise NamespaceTerminatingError(403, "Forbidden", "it is being terminated")
+
+    dropped, kube.refuse = [], refuse
+    assert tell(kube, NOTICE, dropped=lambda: dropped.append(1)) == []
+    assert (dropped, caplog.messages) == ([], [])
