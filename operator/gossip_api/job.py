@@ -8,7 +8,7 @@ from gossip_api.evaluation import Evaluation, Evaluator
 from gossip_api.monitoring import Monitoring
 from gossip_api.names import JOB_NAME_MAX_LENGTH, JOB_NAME_PATTERN
 from gossip_api.network import Discovery, Security
-from gossip_api.record import Record, Rule
+from gossip_api.record import Record, Rule, StringMap
 from gossip_api.run_policy import RunPolicy
 from gossip_api.server import Server
 from gossip_api.simulation import Simulation
@@ -62,9 +62,9 @@ class Metadata(Record):
     """Kubernetes namespace of the job."""
     uid: str | None = None
     """Identity that the API server gives to the job."""
-    labels: dict[str, str] = Field(default_factory=dict)
+    labels: StringMap = Field(default_factory=dict)
     """Labels, for selecting jobs; `kueue.x-k8s.io/queue-name` has Kueue admit the pods."""
-    annotations: dict[str, str] = Field(default_factory=dict)
+    annotations: StringMap = Field(default_factory=dict)
     """Annotations, for tools."""
 
 

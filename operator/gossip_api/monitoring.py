@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from gossip_api.names import METRICS_PORT
-from gossip_api.record import Record, Rule
+from gossip_api.record import Record, Rule, StringMap
 
 _WITH_VALUES = ("In", "NotIn")
 
@@ -34,7 +34,7 @@ class LabelRequirement(Record):
 class LabelSelector(Record):
     """Selects by labels, in the words of Kubernetes; an empty one selects everything."""
 
-    match_labels: dict[str, str] = Field(default_factory=dict)
+    match_labels: StringMap = Field(default_factory=dict)
     """Labels that must have these values."""
     match_expressions: (
         Annotated[tuple[LabelRequirement, ...], Field(max_length=16, strict=False)] | None

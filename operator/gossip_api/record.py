@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, ClassVar, Self, cast, get_args
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, TypeAlias, cast, get_args
 
 from pydantic import (
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     GetJsonSchemaHandler,
     SerializerFunctionWrapHandler,
@@ -175,6 +176,17 @@ class TaggedRecord(Record):
         for name in cls.only:
             schema["properties"][cls.spelled(name)].pop("default", None)
         return schema
+
+
+def without_nulls(data: object) -> object:
+    """Leave out a mapping's keys that are set to null."""
+    if not isinstance(data, Mapping):
+        return data
+    return {key: value for key, value in data.items() if value is not None}
+
+
+StringMap: TypeAlias = Annotated[dict[str, str], BeforeValidator(without_nulls)]
+"""Text by freely chosen keys; a key set to null counts as left out, as for the API server."""
 
 
 def record_in(annotation: Any) -> type[Record] | None:

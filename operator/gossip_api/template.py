@@ -4,13 +4,12 @@ Only what the operator itself looks at is declared here. All else is kept as it 
 API server checks it when the pod is made.
 """
 
-from collections.abc import Mapping
 from typing import Annotated, ClassVar
 
 from pydantic import ConfigDict, Field, JsonValue, model_validator
 
 from gossip_api.names import CONTAINER
-from gossip_api.record import Record, Rule
+from gossip_api.record import Record, Rule, StringMap, without_nulls
 
 CONTAINER_NAME = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
 
@@ -25,9 +24,7 @@ class FreeRecord(Record):
     @model_validator(mode="before")
     @classmethod
     def _no_nulls(cls, data: object) -> object:
-        if not isinstance(data, Mapping):
-            return data
-        return {key: value for key, value in data.items() if value is not None}
+        return without_nulls(data)
 
 
 class Container(FreeRecord):
@@ -62,9 +59,9 @@ class PodSpec(FreeRecord):
 class PodMetadata(FreeRecord):
     """What the pods are marked with; the operator adds labels of its own."""
 
-    labels: dict[str, str] = Field(default_factory=dict)
+    labels: StringMap = Field(default_factory=dict)
     """Labels of the pods."""
-    annotations: dict[str, str] = Field(default_factory=dict)
+    annotations: StringMap = Field(default_factory=dict)
     """Annotations of the pods."""
 
 

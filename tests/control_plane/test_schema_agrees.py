@@ -10,7 +10,7 @@ import json
 
 import pytest
 from cluster_jobs import job
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from job_documents import as_the_server_keeps_it, document, mutated, problems, specs
 from testbed.errors import ApiError
@@ -68,7 +68,15 @@ def test_a_valid_job_is_accepted_and_comes_back_with_the_models_defaults(submit,
     assert job_from_object(returned).spec == parse_job(json.dumps(document(spec))).spec
 
 
+A_NULL_LABEL = {"metadata": {"labels": {"": None, "a": None, "b": "1"}}}
+
+
 @given(spec=mutated())
+@example(spec=job()["spec"] | {"workers": {"template": A_NULL_LABEL}})
+@example(
+    spec=job()["spec"]
+    | {"monitoring": {"scrapeFrom": {"podSelector": {"matchLabels": {"a": None}}}}}
+)
 @settings(AGAINST_THE_SERVER, max_examples=250)
 def test_a_job_changed_at_one_place_is_refused_by_both_or_by_none(refusal, spec):
     said, found = refusal(document(spec)), problems(spec)

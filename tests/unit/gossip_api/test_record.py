@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from typing import Annotated, ClassVar
 
 import pytest
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
-from gossip_api.record import BROKEN_RULES, Record, Rule, TaggedRecord, record_in
+from gossip_api.record import BROKEN_RULES, Record, Rule, StringMap, TaggedRecord, record_in
 
 
 class Span(Record):
@@ -28,6 +28,10 @@ class Shape(TaggedRecord):
     corner_radius: float = 1.0
 
 
+class Marked(Record):
+    labels: StringMap = Field(default_factory=dict)
+
+
 def test_a_record_cannot_be_changed():
     with pytest.raises(ValidationError, match="frozen"):
         Span().begin = 3
@@ -41,6 +45,10 @@ def test_nothing_is_guessed_from_another_type(value):
 
 def test_null_counts_as_absent():
     assert Span.model_validate({"upTo": None}) == Span()
+
+
+def test_a_key_of_a_map_that_is_null_counts_as_absent():
+    assert Marked.model_validate({"labels": {"team": "a", "": None}}).labels == {"team": "a"}
 
 
 def test_null_does_not_hide_an_unknown_key():
