@@ -126,6 +126,7 @@ class _Operator:
         )
         self._watches = Watches(
             api.configuration,
+            identity=identity,
             mirror=mirror,
             relist=self._relist,
             settings=settings,

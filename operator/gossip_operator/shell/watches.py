@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import random
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import kopf
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable, Iterator
 
+    from kopf._core.engines.peering import Identity
     from kubernetes.aio.client import Configuration
 
     from gossip_operator.shell.crew import Crew
@@ -31,18 +32,26 @@ LONGEST_BACK_OFF_SECONDS: Final = 10.0
 
 
 class Watches:
-    """Feeds the mirror with what the API server reports."""
+    """Feeds the mirror with what the API server reports.
+
+    Args:
+        identity: tells this replica from others; without one kopf asks for the user's name, and a
+            container's user need not have any.
+
+    """
 
     def __init__(
         self,
         configuration: Configuration,
         *,
+        identity: str,
         mirror: Mirror,
         relist: Relist,
         settings: Settings,
         metrics: Metrics,
     ) -> None:
         self._configuration = configuration
+        self._identity = cast("Identity", identity)
         self._mirror = mirror
         self._relist = relist
         self._settings = settings
@@ -55,6 +64,7 @@ class Watches:
             registry=self._registry(),
             settings=kopf_settings(),
             standalone=True,
+            identity=self._identity,
             clusterwide=not namespaces,
             namespaces=namespaces,
             stop_flag=stop,
