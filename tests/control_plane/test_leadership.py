@@ -74,6 +74,8 @@ def test_one_acts_and_the_other_stands_by(jobs, replicas):
     assert not standby.written()
     assert leader.leads()
     assert not standby.leads()
+    assert leader.metric("gossip_job_workers", job_name=name, state="ready") == 3
+    assert "gossip_job_" not in standby.page()
     assert standby.answer("/healthz") == standby.answer("/readyz") == 200
 
 

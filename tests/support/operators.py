@@ -71,13 +71,17 @@ class Operator:
         except OSError:
             return 0
 
+    def page(self) -> str:
+        """Return its metrics in Prometheus' text format."""
+        with urllib.request.urlopen(f"http://{LOOPBACK}:{self.port}/metrics", timeout=5) as found:
+            text: str = found.read().decode()
+        return text
+
     def metric(self, name: str, **labels: str) -> float:
         """Return the sum of all samples of that name with these labels."""
-        with urllib.request.urlopen(f"http://{LOOPBACK}:{self.port}/metrics", timeout=5) as found:
-            text = found.read().decode()
         return sum(
             sample.value
-            for family in text_string_to_metric_families(text)
+            for family in text_string_to_metric_families(self.page())
             for sample in family.samples
             if sample.name == name and labels.items() <= sample.labels.items()
         )

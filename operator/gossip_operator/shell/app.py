@@ -111,6 +111,7 @@ class _Operator:
             refusals=refusals,
             recorder=self._recorder,
             clock=time.time,
+            did=lambda action: metrics.actions.labels(action).inc(),
         )
         self._reconciler = Reconciler(
             decide=partial(plan, default_image=settings.default_image),
@@ -178,6 +179,10 @@ class _Operator:
         end_of_watches.set()
         await crew.finish(["watches"], FINISH_SECONDS)
 
+    @property
+    def _leads(self) -> bool:
+        return self._elector is None or self._elector.is_leader
+
     def _complaint(self) -> str | None:
         elector = self._elector
         if elector is not None and not elector.is_leader:
@@ -190,11 +195,13 @@ class _Operator:
 
     def _is_ready(self) -> bool:
         """Tell whether all is known; a replica that stands by is as ready as it can be."""
-        return self._is_synced or (self._elector is not None and not self._elector.is_leader)
+        return self._is_synced or not self._leads
 
     def _show(self) -> None:
-        metrics, elector = self._metrics, self._elector
+        metrics = self._metrics
         metrics.queue_depth.set_function(lambda: len(self._queue))
         metrics.jobs.set_function(lambda: len(self._mirror.keys))
         metrics.pods.set_function(lambda: self._mirror.num_pods)
-        metrics.leader.set_function(lambda: float(elector is None or elector.is_leader))
+        metrics.leader.set_function(lambda: float(self._leads))
+        # Of two replicas that tell of the same jobs, one would be wrong.
+        metrics.show_jobs(lambda: self._mirror.jobs() if self._leads else ())

@@ -53,6 +53,7 @@ class Applier:
 
     Args:
         clock: seconds since the epoch.
+        did: told of everything that was carried out, one of `ACTIONS_TAKEN`.
 
     """
 
@@ -65,6 +66,7 @@ class Applier:
         refusals: Refusals,
         recorder: Recorder,
         clock: Callable[[], float],
+        did: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._kube = kube
         self._mirror = mirror
@@ -72,6 +74,7 @@ class Applier:
         self._refusals = refusals
         self._recorder = recorder
         self._clock = clock
+        self._did = did
 
     async def carry_out(self, job: JobView, plan: Plan) -> bool:
         """Do what the plan says; False if the API server refused a part for good.
@@ -115,6 +118,7 @@ class Applier:
             # Gone, or its name is another pod's by now, which is no concern of this deletion.
             self._mirror.drop_pod(pod.uid)
             return
+        self._did("delete_pod")
         if answer.get("kind") == POD.kind:
             self._mirror.take_pod(answer)
         self._mirror.mark_deleted(pod.uid, self._clock())
@@ -136,6 +140,7 @@ class Applier:
             answer = await self._kube.apply(resource, manifest)
         except ApiError as error:
             raise _refused(what, resource.kind, error) from error
+        self._did("apply_child")
         self._inventory.take(resource.kind, answer["metadata"], key)
         self._refusals.granted(job, what)
 
@@ -162,6 +167,8 @@ class Applier:
             if found is None:
                 raise
             metadata = found
+        else:
+            self._did("issue_credentials")
         self._inventory.take(SECRET.kind, metadata, Key(job.namespace, job.name))
         self._check_owner(job, what, metadata)
         self._refusals.granted(job, what)
@@ -185,6 +192,7 @@ class Applier:
                 message = f"a pod {name} of another owner is there; it must go first"
                 raise _RefusedError(PODS, Reason.CREATE_FAILED, message) from error
         else:
+            self._did("create_pod")
             log.info("%s/%s: created %s", job.namespace, job.name, name)
         self._mirror.take_pod(answer)
 
@@ -209,6 +217,7 @@ class Applier:
             if error.status == 409:
                 await self._look_up(job)
             raise
+        self._did("write_status")
         self._mirror.take_job(answer)
 
     async def _look_up(self, job: JobView) -> None:
@@ -225,6 +234,8 @@ class Applier:
         except ApiError as error:
             if error.status not in {404, 409}:
                 raise
+            return
+        self._did("delete_job")
 
     async def _find(self, manifest: Manifest) -> Json | None:
         """Return the metadata of what bears the manifest's name; None if nothing does."""

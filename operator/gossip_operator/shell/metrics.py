@@ -1,107 +1,54 @@
-"""The operator's own figures for Prometheus."""
+"""The operator's own figures for Prometheus, and those of the jobs."""
 
 from __future__ import annotations
 
-from prometheus_client import (
-    CollectorRegistry,
-    Counter,
-    Gauge,
-    Histogram,
-    disable_created_metrics,
-    generate_latest,
-)
-from prometheus_client.process_collector import ProcessCollector
+from importlib.metadata import version
+from itertools import chain
+from typing import TYPE_CHECKING
 
-_SHORT = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
+from gossip_api.metrics import jobs, operator
+from gossip_api.metrics.instruments import Instruments
+from gossip_api.metrics.snapshot import Snapshot
+from gossip_operator.core.series import series
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from gossip_api.metrics.metric import Sample
+    from gossip_operator.core.observed import JobView
 
 
 class Metrics:
     """All series, in a registry of their own."""
 
     def __init__(self) -> None:
-        # A second series for each, which nobody looks at.
-        disable_created_metrics()  # type: ignore[no-untyped-call]
-        self.registry = registry = CollectorRegistry()
-        ProcessCollector(registry=registry)
-        self.reconciles = Counter(
-            "gossip_operator_reconcile_total",
-            "Times that a job was looked at.",
-            ["result"],
-            registry=registry,
-        )
-        self.reconcile_seconds = Histogram(
-            "gossip_operator_reconcile_duration_seconds",
-            "Time that one look at a job took, its requests included.",
-            buckets=_SHORT,
-            registry=registry,
-        )
-        self.plan_seconds = Histogram(
-            "gossip_operator_plan_duration_seconds",
-            "Time that it took to decide what to do for a job.",
-            buckets=(0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0),
-            registry=registry,
-        )
-        self.queue_depth = Gauge(
-            "gossip_operator_queue_depth", "Jobs that wait to be looked at.", registry=registry
-        )
-        self.queue_seconds = Histogram(
-            "gossip_operator_queue_latency_seconds",
-            "Time that a job waited to be looked at.",
-            buckets=_SHORT,
-            registry=registry,
-        )
-        self.requests = Counter(
-            "gossip_operator_api_requests_total",
-            "Requests to the API server, kopf's watches left out; code 0 for no answer.",
-            ["verb", "code", "resource"],
-            registry=registry,
-        )
-        self.request_seconds = Histogram(
-            "gossip_operator_api_request_duration_seconds",
-            "Time that the API server took to answer.",
-            ["verb"],
-            buckets=_SHORT,
-            registry=registry,
-        )
-        self.request_errors = Counter(
-            "gossip_operator_api_errors_total",
-            "Requests that the API server refused or did not answer.",
-            ["verb", "resource"],
-            registry=registry,
-        )
-        self.watch_events = Counter(
-            "gossip_operator_watch_events_total",
-            "Events that watches brought, and whether they were news.",
-            ["kind", "used"],
-            registry=registry,
-        )
-        self.ghosts = Counter(
-            "gossip_operator_ghosts_total",
-            "Objects that were found to be gone only when everything was listed again.",
-            ["kind"],
-            registry=registry,
-        )
-        self.relisted = Gauge(
-            "gossip_operator_last_relist_timestamp_seconds",
-            "When everything was last listed again, in seconds since the epoch.",
-            registry=registry,
-        )
-        self.dropped_events = Counter(
-            "gossip_operator_dropped_events_total",
-            "Events of jobs that were not written: too many, or refused.",
-            registry=registry,
-        )
-        self.probes = Counter(
-            "gossip_operator_probes_total",
-            "Processes that were asked for their status.",
-            ["result"],
-            registry=registry,
-        )
-        self.leader = Gauge(
-            "gossip_operator_leader", "1 if this replica leads, else 0.", registry=registry
-        )
-        self.jobs = Gauge("gossip_operator_jobs", "Jobs that are there.", registry=registry)
-        self.pods = Gauge("gossip_operator_pods", "Pods of jobs that are there.", registry=registry)
+        self._instruments = known = Instruments(operator.OPERATOR)
+        known.gauge(operator.INFO).labels(version("gossip-training")).set(1)
+        self.leader = known.gauge(operator.LEADER)
+        self.jobs = known.gauge(operator.JOBS)
+        self.pods = known.gauge(operator.PODS)
+        self.reconciles = known.counter(operator.RECONCILES)
+        self.reconcile_seconds = known.histogram(operator.RECONCILE_SECONDS)
+        self.plan_seconds = known.histogram(operator.PLAN_SECONDS)
+        self.actions = known.counter(operator.ACTIONS)
+        self.queue_depth = known.gauge(operator.QUEUE_DEPTH)
+        self.queue_seconds = known.histogram(operator.QUEUE_SECONDS)
+        self.requests = known.counter(operator.REQUESTS)
+        self.request_seconds = known.histogram(operator.REQUEST_SECONDS)
+        self.request_errors = known.counter(operator.REQUEST_ERRORS)
+        self.watch_events = known.counter(operator.WATCH_EVENTS)
+        self.ghosts = known.counter(operator.GHOSTS)
+        self.relisted = known.gauge(operator.RELISTED)
+        self.dropped_events = known.counter(operator.DROPPED_EVENTS)
+        self.probes = known.counter(operator.PROBES)
+
+    def show_jobs(self, found: Callable[[], Iterable[JobView]]) -> None:
+        """Tell of the jobs that `found` returns, which is asked whenever a page is written."""
+
+        def samples() -> Iterator[Sample]:
+            return chain.from_iterable(map(series, found()))
+
+        self._instruments.registry.register(Snapshot(jobs.IDENTITY, samples))
 
     def note_request(self, verb: str, resource: str, status: int, seconds: float) -> None:
         """Count a request to the API server."""
@@ -113,4 +60,4 @@ class Metrics:
 
     def page(self) -> bytes:
         """Write all series in Prometheus' text format."""
-        return generate_latest(self.registry)
+        return self._instruments.page()

@@ -62,6 +62,15 @@ class Mirror:
         uid = self._uids.get(key)
         return None if uid is None else self._jobs.get(uid)
 
+    def jobs(self) -> tuple[JobView, ...]:
+        """Return all jobs."""
+        return tuple(job for key in self.keys if (job := self.job(key)) is not None)
+
+    def call_all(self) -> None:
+        """Have all jobs looked at, for something has changed that concerns them all."""
+        for key in self.keys:
+            self._changed(key)
+
     def job_version(self, uid: str) -> int:
         """Return the resource version of a job that is there."""
         return self._jobs.version(uid)

@@ -122,6 +122,7 @@ class Relist:
 
     async def once(self) -> None:
         """List everything; ApiError if a part cannot be listed."""
+        served_before = self._serves_pod_monitors
         self._serves_pod_monitors = await self._kube.serves(POD_MONITOR)
         for scope in self._settings.scopes:
             await self._list_jobs(scope)
@@ -131,6 +132,8 @@ class Relist:
                     await self._list_children(resource, scope)
         if self._reads_nodes:
             await self._list_nodes()
+        if self._serves_pod_monitors != served_before:
+            self._mirror.call_all()
         self._ended_at = self._clock()
         self._metrics.relisted.set_to_current_time()
 

@@ -5,6 +5,7 @@ import pytest
 from in_memory_kube import InMemoryKube
 from objects import owned_by, raw_child, raw_job, raw_pod
 
+from gossip_api.metrics.operator import ACTIONS_TAKEN
 from gossip_api.names import APPLIED_HASH_ANNOTATION, JOB_NAME_LABEL, Member, Role
 from gossip_api.reasons import Reason
 from gossip_api.status import JobStatus
@@ -31,6 +32,7 @@ class Bench:
         self.inventory = Inventory(self.changed.append)
         self.refusals = Refusals()
         self.told = []
+        self.done = []
         recorder = Recorder(self.kube, instance="me")
         recorder.tell = lambda job, notice: self.told.append(notice)
         self.applier = Applier(
@@ -40,6 +42,7 @@ class Bench:
             refusals=self.refusals,
             recorder=recorder,
             clock=lambda: 1_800_000_000.0,
+            did=self.done.append,
         )
         job = raw_job()
         self.kube.add("GossipTrainingJob", job)
@@ -259,3 +262,24 @@ def test_a_job_that_is_gone_needs_no_status(bench):
 def test_a_job_whose_time_is_over_is_deleted_by_uid(bench):
     bench.carry_out(delete_job=True)
     assert bench.kube.writes == [("delete", "GossipTrainingJob digits")]
+
+
+def test_what_was_carried_out_is_counted_by_what_it_was(bench):
+    bench.kube.add("Pod", raw_pod(5))
+    bench.mirror.take_pod(raw_pod(5))
+    gone = DeletePod(raw_pod(5)["metadata"]["name"], "pod-5", "scaled down")
+    status = JobStatus(state="Running")
+    bench.carry_out(delete=(gone,), apply=(service(),), create=pods(2), status=status)
+    counted = ["delete_pod", "apply_child", "create_pod", "create_pod", "write_status"]
+    assert bench.done == counted
+    bench.carry_out(delete_job=True)
+    assert bench.done == [*counted, "delete_job"]
+    assert set(bench.done) <= set(ACTIONS_TAKEN)
+
+
+def test_what_was_there_already_or_gone_is_not_counted(bench):
+    bench.kube.add("Pod", raw_pod(0))
+    bench.mirror.take_pod(raw_pod(1))
+    gone = DeletePod(raw_pod(1)["metadata"]["name"], "pod-1", "scaled down")
+    bench.carry_out(delete=(gone,), create=pods(1))
+    assert bench.done == []

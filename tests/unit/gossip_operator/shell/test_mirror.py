@@ -120,3 +120,20 @@ def test_a_node_that_comes_back_or_goes_for_good_is_no_longer_lost(mirror):
     assert mirror.drop_node("gone")
     assert mirror.end_list_of_nodes({"back"}) == 1
     assert not mirror.lost_nodes
+
+
+def test_of_two_jobs_of_one_name_only_the_newer_counts(mirror):
+    mirror.take_job(raw_job(uid="job-1", version=1))
+    mirror.take_job(raw_job(uid="job-2", version=8))
+    mirror.take_job(raw_job("other", uid="job-3"))
+    assert [job.uid for job in mirror.jobs()] == ["job-2", "job-3"]
+    mirror.drop_job("job-3")
+    assert [job.uid for job in mirror.jobs()] == ["job-2"]
+
+
+def test_all_jobs_can_be_called_to_be_looked_at(mirror, changed):
+    mirror.take_job(raw_job())
+    mirror.take_job(raw_job("other", uid="job-3"))
+    changed.clear()
+    mirror.call_all()
+    assert changed == [KEY, Key("default", "other")]

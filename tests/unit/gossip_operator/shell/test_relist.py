@@ -39,7 +39,8 @@ class Lists:
 class Bench:
     def __init__(self, namespaces=()):
         self.lists = Lists()
-        self.mirror = Mirror(lambda _: None)
+        self.called = []
+        self.mirror = Mirror(self.called.append)
         self.inventory = Inventory(lambda _: None)
         self.metrics = Metrics()
         self.now = 0.0
@@ -129,6 +130,18 @@ def test_pod_monitors_that_are_not_served_or_may_not_be_listed_are_none(bench):
     bench.lists.with_pod_monitors = False
     bench.once()
     assert not bench.relist.serves_pod_monitors
+
+
+def test_all_jobs_are_looked_at_when_pod_monitors_come_to_be_served(bench):
+    bench.lists.items = {"GossipTrainingJob": [raw_job()]}
+    bench.lists.with_pod_monitors = False
+    bench.once()
+    bench.called.clear()
+    bench.once()
+    assert bench.called == []
+    bench.lists.with_pod_monitors = True
+    bench.once()
+    assert bench.called == [KEY]
 
 
 def test_a_list_that_fails_is_no_sign_of_life(bench):
