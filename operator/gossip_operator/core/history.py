@@ -94,8 +94,13 @@ def _last_words(pods: Iterable[PodView]) -> Iterator[tuple[Role, LastWords]]:
 
 
 def _last_step(words: Iterable[tuple[Role, LastWords]]) -> int:
-    """Return the median step; one that came too late to do anything has none."""
-    steps = [w.step for role, w in words if role is Role.WORKER and w.finished and w.step]
+    """Return the median step; one that came too late to do anything has none.
+
+    Those that finished say it best. Where the evaluator was faster, its workers were told to go.
+    """
+    stepped = [spoken for role, spoken in words if role is Role.WORKER and spoken.step]
+    steps = [spoken.step for spoken in stepped if spoken.finished]
+    steps = steps or [spoken.step for spoken in stepped]
     return int(median(steps)) if steps else 0
 
 

@@ -103,7 +103,7 @@ def _text(value: float | None) -> str | None:
 def recorded(score: Score, progress: Progress | None) -> Result:
     """Return the final test as the status has it, with the step that training had come to."""
     return Result(
-        step=progress.step if progress is not None else None,
+        step=(progress and progress.step) or None,  # 0 stands for not known
         loss=_text(score.loss),
         accuracy=_text(score.accuracy),
         consensus_distance=_text(score.consensus_distance),

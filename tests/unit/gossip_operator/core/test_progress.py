@@ -3,7 +3,9 @@
 import pytest
 from planned_world import SCORE, World, running
 
-from gossip_api.process import Score
+from gossip_api.process import LastWords, Score
+from gossip_api.status import Progress
+from gossip_operator.core.progress import recorded
 
 
 def progress(world):
@@ -39,6 +41,18 @@ def test_the_step_at_the_end_is_in_the_workers_last_words():
     world.finish("mnist-evaluator-0-0", SCORE)
     world.settle()
     assert (progress(world).step, world.status.result.step) == (100, 100)
+
+
+def test_a_step_that_nobody_told_of_is_left_out_of_the_result():
+    assert recorded(SCORE, Progress(step=0)).step is None
+
+
+def test_workers_that_were_told_to_go_at_the_end_tell_their_step():
+    world = running()
+    world.end("mnist-worker-1-0", 0, words=LastWords(step=70))
+    world.finish("mnist-evaluator-0-0", SCORE)
+    world.settle()
+    assert world.status.result.step == 70
 
 
 def test_the_rest_takes_as_long_in_proportion():
