@@ -126,6 +126,7 @@ class World:
             return made
         for creation in made.create:
             self._create(creation)
+            self.notices += [creation.notice] if creation.notice is not None else []
         if made.create:
             self.refusals = ()
         if any(creation.member.role is Role.WORKER for creation in made.create):

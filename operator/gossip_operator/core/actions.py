@@ -12,23 +12,6 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class CreatePod:
-    """Create the pod of a member; never applied, for a pod that is being deleted could be hit."""
-
-    member: Member
-    manifest: Manifest
-
-
-@dataclass(frozen=True, slots=True)
-class DeletePod:
-    """Delete one pod, and only that one: the uid is a precondition."""
-
-    name: str
-    uid: str
-    why: str
-
-
-@dataclass(frozen=True, slots=True)
 class Notice:
     """Something to tell as an Event of the job.
 
@@ -41,6 +24,30 @@ class Notice:
     type: Literal["Normal", "Warning"]
     reason: str
     note: str
+
+
+@dataclass(frozen=True, slots=True)
+class CreatePod:
+    """Create the pod of a member; never applied, for a pod that is being deleted could be hit.
+
+    Attributes:
+        notice: to be told once the pod is there, whatever becomes of the rest of the plan: the next
+            plan finds the pod and does not tell of it.
+
+    """
+
+    member: Member
+    manifest: Manifest
+    notice: Notice | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DeletePod:
+    """Delete one pod, and only that one: the uid is a precondition."""
+
+    name: str
+    uid: str
+    why: str
 
 
 @dataclass(frozen=True, slots=True)

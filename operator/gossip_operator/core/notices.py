@@ -72,11 +72,12 @@ def transitions(before: JobStatus, after: JobStatus) -> Iterator[Notice]:
 
 def replacements(
     created: Iterable[Member], places: Mapping[Key, Place], job: JobView
-) -> Iterator[Notice]:
+) -> dict[Member, Notice]:
     """Tell who takes whose place, and why; not of places that were left because none was needed."""
     status, spec = job.status, job.spec
     if status.start_time is None or spec is None:
-        return  # the job begins or is resumed
+        return {}  # the job begins or is resumed
+    told = {}
     desired = status.workers.desired if status.workers is not None else None
     resized = desired != spec.spec.workers.replicas
     for member in created:
@@ -89,7 +90,8 @@ def replacements(
         new = pod_name(job.name, member.role, member.index, member.incarnation)
         why = ": ".join(text for text in (place.verdict.reason, place.verdict.message) if text)
         note = f"{new} takes the place of {lost} ({why})"
-        yield Notice("Normal", REPLACED[member.role], note[:NOTE_LIMIT])
+        told[member] = Notice("Normal", REPLACED[member.role], note[:NOTE_LIMIT])
+    return told
 
 
 def _news(old: Condition | None, new: Condition, *, over: bool) -> EventReason | None:

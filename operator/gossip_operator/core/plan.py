@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from gossip_api.job import GossipTrainingJob, JobSpec
     from gossip_api.names import Member
+    from gossip_operator.core.actions import Notice
     from gossip_operator.core.history import History
     from gossip_operator.core.observed import Observed
     from gossip_operator.core.places import Key, Place
@@ -101,9 +102,16 @@ def _run(
         issue_credentials=(
             spec.security.mutual_tls and not observed.has_credentials and not blocked
         ),
-        create=_pods(observed, job, created, fresh=fresh, default_image=default_image),
+        create=_pods(
+            observed,
+            job,
+            created,
+            fresh=fresh,
+            default_image=default_image,
+            notices=replacements(created, places, observed.job),
+        ),
         status=reported.status,
-        notices=(*reported.notices, *replacements(created, places, observed.job)),
+        notices=reported.notices,
         look_again=_soonest(
             now,
             staffing.next_at,
@@ -135,6 +143,7 @@ def _pods(
     *,
     fresh: bool,
     default_image: str | None,
+    notices: Mapping[Member, Notice],
 ) -> tuple[CreatePod, ...]:
     uid = observed.job.uid
     owner = owner_reference(observed.job.name, uid)
@@ -142,6 +151,7 @@ def _pods(
         CreatePod(
             member,
             pod(job, member, uid=uid, owner=owner, fresh=fresh, default_image=default_image),
+            notices.get(member),
         )
         for member in members
     )

@@ -195,6 +195,8 @@ class Applier:
             self._did("create_pod")
             log.info("%s/%s: created %s", job.namespace, job.name, name)
         self._mirror.take_pod(answer)
+        if pod.notice is not None:
+            self._recorder.tell(job, pod.notice)
 
     async def _write_status(self, job: JobView, status: JobStatus) -> None:
         body = {

@@ -109,7 +109,7 @@ def test_a_jobs_life_is_told_once_per_transition():
     assert told(world) == ["Started"]
     world.delete("mnist-worker-1-0")
     world.settle()
-    assert told(world) == ["Degraded", "WorkerReplaced"]
+    assert told(world) == ["WorkerReplaced", "Degraded"]
     world.start_all()
     world.settle()
     assert told(world) == ["Recovered"]

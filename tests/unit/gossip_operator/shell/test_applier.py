@@ -1,5 +1,6 @@
 import asyncio
 import logging
+from dataclasses import replace
 
 import pytest
 from in_memory_kube import InMemoryKube
@@ -121,6 +122,17 @@ def test_after_a_refusal_nothing_is_told_that_no_longer_holds(bench):
     bench.carry_out(create=pods(1), status=JobStatus(state="Running"), notices=(notice,))
     assert bench.told == []
     assert bench.job.status.state is None
+
+
+def test_a_replacement_is_told_though_the_status_is_refused(bench):
+    notice = Notice("Normal", "WorkerReplaced", "worker 0 was replaced")
+    bench.refuse(
+        ApiError(409, "Conflict", "it has changed"), verb="apply", kind="GossipTrainingJob"
+    )
+    (pod,) = pods(1)
+    with pytest.raises(ApiError):
+        bench.carry_out(create=(replace(pod, notice=notice),), status=JobStatus(state="Running"))
+    assert bench.told == [notice]
 
 
 def test_what_was_refused_is_not_asked_for_again_before_its_time(bench):
