@@ -59,6 +59,9 @@ class ProcessEnvironment:
     """Address to serve `/status`, `/readyz` and `/metrics` at, `host:port`; None for none."""
     last_words: Path | None = None
     """File for the process's last words, read by Kubernetes as the termination message."""
+    last_metrics: Path | None = None
+    """File for the process's metrics as they were at its end; None where nobody outlives it who
+    would read them."""
 
     def to_environ(self) -> dict[str, str]:
         """Write the variables; what is None is left out."""
@@ -78,6 +81,7 @@ class ProcessEnvironment:
             "FRESH": int(self.fresh),
             "STATUS": self.status,
             "LAST_WORDS": self.last_words,
+            "LAST_METRICS": self.last_metrics,
         }
         return {PREFIX + name: str(value) for name, value in values.items() if value is not None}
 
@@ -101,6 +105,7 @@ class ProcessEnvironment:
             fresh=reader.read("FRESH", _flag, fallback=False, required=False),
             status=reader.read("STATUS", _address, fallback=None, required=False),
             last_words=reader.read("LAST_WORDS", Path, fallback=None, required=False),
+            last_metrics=reader.read("LAST_METRICS", Path, fallback=None, required=False),
         )
         if reader.problems:
             raise InvalidEnvironment("\n".join(reader.problems))

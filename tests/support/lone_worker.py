@@ -19,6 +19,7 @@ from gossip_trainer.algorithms.selection import PeerSelection
 from gossip_trainer.algorithms.view import View
 from gossip_trainer.membership.peers import Peers
 from gossip_trainer.membership.roster import Endpoint, Roster
+from gossip_trainer.observability.phase_clock import Phase
 from gossip_trainer.progress.budget import BudgetMeter
 from gossip_trainer.progress.shared import JobProgress
 from gossip_trainer.replica.flat import FlatModel
@@ -29,6 +30,7 @@ from gossip_trainer.training.ending import Limits
 from gossip_trainer.training.exchange import Arrived, Dispatch, Lost, Outcome
 from gossip_trainer.training.links import Letter, Links
 from gossip_trainer.training.news import drive
+from gossip_trainer.training.observer import Observer
 from gossip_trainer.training.optimizers import build_optimizer
 
 MUCH = Budget(samples=10**9)
@@ -169,10 +171,20 @@ class FakeLetters:
 
 
 @dataclass
-class Journal:
-    """An observer that writes down what it sees."""
+class Journal(Observer):
+    """An observer that writes down what it sees; the many phases and ages apart."""
 
     entries: list[object] = field(default_factory=list)
+    phases: list[Phase] = field(default_factory=list)
+    ages: list[int] = field(default_factory=list)
+
+    def entered(self, phase: Phase) -> None:
+        """Write."""
+        self.phases.append(phase)
+
+    def took_in(self, age: int) -> None:
+        """Write."""
+        self.ages.append(age)
 
     def stepped(self, boundary: StepBoundary) -> None:
         """Write."""

@@ -20,6 +20,7 @@ from gossip_api.job import GossipTrainingJob
 from gossip_api.loading import resolved_yaml
 from gossip_api.names import Member, Role
 from gossip_trainer.launch.exit_policy import Response, Situation, respond
+from gossip_trainer.launch.last_pages import METRICS_FOLDER, last_page_of
 from gossip_trainer.launch.processes import Child, Nursery, describe_exit, end_children
 from gossip_trainer.membership.directory import remove_member
 from gossip_trainer.observability.event_log import EventLog, EventTail
@@ -49,6 +50,8 @@ class RunOptions:
         shared_memory: let workers read each other's models from shared memory. With `tls` they
             never do: who asks for mutual TLS gets it for every exchange.
         trace: log all that is needed to replay the run to the bit; takes one thread of torch.
+        metrics: let every process serve its metrics, where its record of the start says, and leave
+            them behind.
 
     """
 
@@ -58,6 +61,7 @@ class RunOptions:
     threads: int | None = None
     shared_memory: bool = True
     trace: bool = False
+    metrics: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +78,8 @@ def run_locally(
     """Run `job` to its end; `watch` gets the new event records a few times a second."""
     options.out.mkdir(parents=True, exist_ok=True)
     (options.out / "logs").mkdir(exist_ok=True)
+    if options.metrics:
+        (options.out / METRICS_FOLDER).mkdir(exist_ok=True)
     (options.out / "job.yaml").write_text(resolved_yaml(job))
     run = _Run(job, options)
     try:
@@ -282,6 +288,8 @@ class _Run:
             start_with=replicas if member.incarnation == 0 else 1,
             shared_memory=self.options.shared_memory and self.options.tls is None,
             trace=self.options.trace,
+            status=f"{LOCAL_ADDRESS}:0" if self.options.metrics else None,
+            last_metrics=last_page_of(self.options.out, member) if self.options.metrics else None,
             fresh=member.incarnation == 0,
         )
         self.children.append(self.nursery.start(environment, self._log(member)))

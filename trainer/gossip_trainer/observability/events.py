@@ -33,11 +33,13 @@ class Started(Event, frozen=True):
     Attributes:
         pid: its process id.
         address: host and port it serves at.
+        status: host and port where it answers `/status` and `/metrics`; empty if nowhere.
 
     """
 
     pid: int
     address: str
+    status: str = ""
 
 
 class Began(Event, frozen=True):
@@ -62,7 +64,7 @@ class Progress(Event, frozen=True):
     """How a worker fares; about one a second, and one at the end.
 
     Attributes:
-        step: optimizer steps of this process.
+        step: the worker's step, those of the model it began with included.
         samples: samples of this process.
         job_samples: samples of all workers, as far as this one knows.
         epoch: job-wide passes over the training set.
@@ -80,6 +82,7 @@ class Progress(Event, frozen=True):
         unpublished: steps whose model was not published because readers held every buffer.
         peers: how many other workers are in its view.
         heard: others' messages taken in so far.
+        met: own exchanges completed since the last such record, by the member they were with.
 
     """
 
@@ -99,6 +102,7 @@ class Progress(Event, frozen=True):
     unpublished: int
     peers: int
     heard: int = 0
+    met: dict[str, int] = {}
 
 
 class ExchangeLost(Event, frozen=True):
@@ -165,6 +169,7 @@ class Evaluation(Event, frozen=True):
         workers: some workers' own models.
         final: true for the one that ends the job.
         model: `average` or `centre`: which was tested.
+        took: seconds that reading the models and testing them took.
 
     """
 
@@ -182,6 +187,7 @@ class Evaluation(Event, frozen=True):
     workers: tuple[WorkerModel, ...]
     final: bool
     model: str = AVERAGE
+    took: float = 0.0
 
 
 class Stopping(Event, frozen=True):
@@ -205,7 +211,7 @@ class Finished(Event, frozen=True):
     """A worker has ended for good.
 
     Attributes:
-        step: optimizer steps of this process.
+        step: the worker's step, those of the model it began with included.
         samples: samples of this process.
         released: whether the evaluator told it to go; otherwise it saved its own model, if it
             trained to the job's end.

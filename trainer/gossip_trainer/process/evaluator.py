@@ -31,6 +31,8 @@ from gossip_trainer.observability.events import (
     WorkerModel,
 )
 from gossip_trainer.process.join import pull_centre
+from gossip_trainer.process.metrics.evaluator import EvaluatorMetrics
+from gossip_trainer.process.metrics.page import MetricsPage
 from gossip_trainer.process.network import Network, open_network
 from gossip_trainer.process.standing import Prospect, Standing
 from gossip_trainer.process.task import Task
@@ -55,14 +57,21 @@ class NoSnapshots:
 
 
 def run_evaluator(
-    environment: ProcessEnvironment, task: Task, events: EventSink, standing: Standing
+    environment: ProcessEnvironment,
+    task: Task,
+    events: EventSink,
+    standing: Standing,
+    metrics: MetricsPage,
 ) -> None:
     """Evaluate until all workers have finished; save the final average and release them."""
+    metrics.describe(task.job.spec)
+    metrics.add(EvaluatorMetrics(metrics.instruments, task.job.spec.evaluation.every))
     with closing(open_network(environment, task, NoSnapshots())) as network:
         standing.look_at(Prospect(network.progress, task.meter, network.num_peers))
         standing.phase = "Serving"
         host, port = network.endpoint.address
-        events.emit(Started(pid=os.getpid(), address=f"{host}:{port}"))
+        status = environment.status or ""
+        events.emit(Started(pid=os.getpid(), address=f"{host}:{port}", status=status))
         evaluator = Evaluator(environment, task, network, events)
         signal.signal(signal.SIGINT, lambda _signal, _frame: evaluator.interrupt())
         evaluator.watch()
@@ -162,6 +171,7 @@ class Evaluator:
 
     def _evaluate(self, *, final: bool = False) -> Evaluation | None:
         models: list[WorkerModel] = []
+        began = time.monotonic()
 
         def visit(reading: Reading, vector: Tensor) -> None:
             if len(models) < self._settings.workers:
@@ -182,14 +192,22 @@ class Evaluator:
         if missed:
             return None
         average = self._score()
-        evaluation = self._evaluation(census, average, tuple(models), final=final)
+        evaluation = self._evaluation(
+            census, average, tuple(models), final=final, took=time.monotonic() - began
+        )
         if not final:
             self._events.emit(evaluation)
             self._check_target(average)
         return evaluation
 
     def _evaluation(
-        self, census: Census, average: Score, models: tuple[WorkerModel, ...], *, final: bool
+        self,
+        census: Census,
+        average: Score,
+        models: tuple[WorkerModel, ...],
+        *,
+        final: bool,
+        took: float,
     ) -> Evaluation:
         progress, mean = self._network.progress, self._census.mean
         # The final models are those of the moment the job was stopped; it may have been stopped
@@ -213,6 +231,7 @@ class Evaluator:
             workers=models,
             final=final,
             model=CENTRE if self._task.job.spec.num_shards else AVERAGE,
+            took=took,
         )
 
     def _score(self) -> Score:

@@ -5,6 +5,7 @@ import signal
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, closing
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -20,9 +21,10 @@ from gossip_trainer.observability.event_log import EventLog, EventSink, line_of
 from gossip_trainer.observability.events import Failed, Fenced, Record
 from gossip_trainer.process.evaluator import run_evaluator
 from gossip_trainer.process.last_words import leave_last_words
+from gossip_trainer.process.metrics.page import MetricsPage, leave_page
 from gossip_trainer.process.server import run_server
 from gossip_trainer.process.standing import Standing
-from gossip_trainer.process.status_server import StatusServer
+from gossip_trainer.process.status_server import open_status_server
 from gossip_trainer.process.task import build_task
 from gossip_trainer.process.worker import run_worker
 from gossip_trainer.training.optimizers import warm_up
@@ -54,26 +56,31 @@ def main(environ: Mapping[str, str]) -> int:
         signal.signal(signal.SIGTERM, _leave)
     member = Member(environment.role, environment.rank, environment.incarnation)
     standing = Standing(member)
+    metrics = MetricsPage(environment.role, standing)
     with ExitStack() as stack:
-        tell = _teller(environment, standing)
+        tell = _teller(environment, standing, metrics)
         events = EventLog(environment.output / EVENTS_FILE, member.name, also=tell)
         stack.enter_context(closing(events))
         if environment.status is not None:
-            host, _, port = environment.status.rpartition(":")
-            stack.enter_context(closing(StatusServer(host, int(port), standing)))
+            server = open_status_server(environment.status, standing, metrics.write)
+            stack.enter_context(closing(server))
+            environment = replace(environment, status=server.address)
         code = EXIT_FAILED
         try:
-            code = _run(environment, events, standing)
+            code = _run(environment, events, standing, metrics)
         except SystemExit as left:
             code = left.code if isinstance(left.code, int) else EXIT_FAILED
             standing.has_left = True
         finally:
             standing.phase = "Leaving"
             leave_last_words(environment.last_words, standing.last_words(finished=code == 0))
+            leave_page(environment.last_metrics, metrics)
     return code
 
 
-def _run(environment: ProcessEnvironment, events: EventSink, standing: Standing) -> int:
+def _run(
+    environment: ProcessEnvironment, events: EventSink, standing: Standing, metrics: MetricsPage
+) -> int:
     """Do what the process is for; return its exit code."""
     try:
         torch.set_num_interop_threads(1)
@@ -81,7 +88,7 @@ def _run(environment: ProcessEnvironment, events: EventSink, standing: Standing)
         task = build_task(load_job(environment.job_file), environment, on_replaced)
         if environment.role is not Role.EVALUATOR:
             warm_up()
-        RUNS[environment.role](environment, task, events, standing)
+        RUNS[environment.role](environment, task, events, standing, metrics)
     except (GossipApiError, *USER_ERRORS) as error:
         events.emit(Failed(reason=str(error), user_error=True))
         return EXIT_USER_ERROR
@@ -96,12 +103,15 @@ def _run(environment: ProcessEnvironment, events: EventSink, standing: Standing)
     return 0
 
 
-def _teller(environment: ProcessEnvironment, standing: Standing) -> Callable[[Record], None]:
-    """Return who hears of every event: the standing and, where somebody collects it, the output."""
+def _teller(
+    environment: ProcessEnvironment, standing: Standing, metrics: MetricsPage
+) -> Callable[[Record], None]:
+    """Return who hears of every event: standing, metrics and, in a container, the output."""
 
     def tell(record: Record) -> None:
         standing.note(record)
-        if environment.status is not None:
+        metrics.note(record)
+        if environment.last_words is not None:
             os.write(STDOUT, line_of(record))
 
     return tell

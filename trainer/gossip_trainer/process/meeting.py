@@ -73,6 +73,7 @@ class Meetings:
         terms: of the meetings.
         events: told of every group.
         has_model: whether the worker has a model to begin with, the seed's.
+        on_met: told how many seconds a mean took from its beginning to its end, good or not.
 
     Attributes:
         size: of the newest group.
@@ -81,7 +82,14 @@ class Meetings:
     """
 
     def __init__(
-        self, lobby: Lobby, network: Network, terms: Terms, events: EventSink, *, has_model: bool
+        self,
+        lobby: Lobby,
+        network: Network,
+        terms: Terms,
+        events: EventSink,
+        *,
+        has_model: bool,
+        on_met: Callable[[float], None] = lambda _seconds: None,
     ) -> None:
         self.size = 1
         self.donor = ""
@@ -90,6 +98,8 @@ class Meetings:
         self._terms = terms
         self._events = events
         self._has_model = has_model
+        self._on_met = on_met
+        self._began = 0.0
         self._name = network.endpoint.name
         self._convention = Convention(
             self._name,
@@ -144,6 +154,7 @@ class Meetings:
         self._control[1] = int(stop)
         self._control[2] = int(leave or self._convention.is_awaited(time.monotonic()))
         self._vector = vector
+        self._began = time.perf_counter()
         self._group.begin(vector, self._control)
 
     def is_ready(self) -> bool:
@@ -154,7 +165,10 @@ class Meetings:
         """Finish both."""
         assert self._vector is not None
         assert self._group is not None
-        self._group.finish(self._find_lost)
+        try:
+            self._group.finish(self._find_lost)
+        finally:
+            self._on_met(time.perf_counter() - self._began)
         self._vector.div_(self.size)
         samples, stop, reform = self._control.tolist()
         return Agreement(samples, bool(stop), bool(reform))

@@ -28,6 +28,8 @@ from gossip_trainer.process.arrival import (
     is_restarted_in_place,
 )
 from gossip_trainer.process.join import average_the_workers
+from gossip_trainer.process.metrics.page import MetricsPage
+from gossip_trainer.process.metrics.server import ServerMetrics
 from gossip_trainer.process.network import Network, fenced_progress, open_network
 from gossip_trainer.process.shard_keeper import FRESH_SECONDS, ShardKeeper, find_kept
 from gossip_trainer.process.standing import Prospect, Standing
@@ -80,9 +82,14 @@ class CentreSource:
 
 
 def run_server(
-    environment: ProcessEnvironment, task: Task, events: EventSink, standing: Standing
+    environment: ProcessEnvironment,
+    task: Task,
+    events: EventSink,
+    standing: Standing,
+    metrics: MetricsPage,
 ) -> None:
     """Serve one shard of the job."""
+    metrics.describe(task.job.spec)
     layout, spec = task.model.layout, task.job.spec
     part = shard_slices(layout.size, spec.num_shards)[Shard(environment.rank)]
     progress, news = fenced_progress(task.fence), News()
@@ -98,7 +105,8 @@ def run_server(
         standing.look_at(Prospect(progress, task.meter, network.num_peers))
         standing.phase = "Joining"
         host, port = network.endpoint.address
-        events.emit(Started(pid=os.getpid(), address=f"{host}:{port}"))
+        status = environment.status or ""
+        events.emit(Started(pid=os.getpid(), address=f"{host}:{port}", status=status))
         initial = _initial(environment, task, network, part, standing.started)
         rate = rate_of(spec.training, task.meter.total_epochs)
         served = ServedShard(
@@ -111,6 +119,7 @@ def run_server(
             view=make_view(0, {}),
             events=events if environment.trace else None,
         )
+        metrics.add(ServerMetrics(metrics.instruments, served, lambda: network.server.sent_bytes))
         source.open(served)
         standing.phase = "Serving"
         with ExitStack() as stack:

@@ -5,106 +5,70 @@ then serves its final model until the evaluator has read it and lets it go. One 
 a model; one that is told to leave ends after its step.
 """
 
-import os
 import signal
 import threading
 import time
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
 
-import torch
 from torch.optim import Optimizer
 
 from gossip_api.environment import ProcessEnvironment
 from gossip_trainer.algorithms.iterate import Iterate
-from gossip_trainer.data.sampler import ShardSampler
 from gossip_trainer.membership.peers import Peers
 from gossip_trainer.membership.roster import Endpoint
 from gossip_trainer.observability.event_log import EventSink
-from gossip_trainer.observability.events import Began, Finished, Started, Stopping
+from gossip_trainer.observability.events import Began, Finished, Stopping
+from gossip_trainer.observability.phase_clock import Phase
 from gossip_trainer.process.arrival import (
     Wanted,
     arrive,
     ask_the_others,
-    began_before,
-    is_late,
     note_beginning,
 )
 from gossip_trainer.process.join import SEED, copy_the_others
 from gossip_trainer.process.lobby import Lobby
 from gossip_trainer.process.meeting import Meetings, Terms, timeout_of
-from gossip_trainer.process.network import Network, fenced_progress, open_network
-from gossip_trainer.process.standing import Prospect, Standing
+from gossip_trainer.process.metrics.page import MetricsPage
+from gossip_trainer.process.seat import Seat, take_seat
+from gossip_trainer.process.standing import Standing
 from gossip_trainer.process.task import Task
 from gossip_trainer.progress.ledger import StopReason
 from gossip_trainer.progress.shared import JobProgress
 from gossip_trainer.replica.export import save_model
-from gossip_trainer.replica.snapshots import NUM_BUFFERS, Snapshots
 from gossip_trainer.training.boundary import StepBoundary
 from gossip_trainer.training.collective import Collective
 from gossip_trainer.training.ending import Limits
-from gossip_trainer.training.exchange import Exchange
-from gossip_trainer.training.letters import MailboxLetters
 from gossip_trainer.training.links import Links, Publisher
 from gossip_trainer.training.loop import rate_of, train
 from gossip_trainer.training.news import News, drive
+from gossip_trainer.training.observer import Observer, Observers
 from gossip_trainer.training.optimizers import build_optimizer
-from gossip_trainer.training.rank import algorithm_of, batches_of
+from gossip_trainer.training.rank import algorithm_of
 from gossip_trainer.training.reports import EventObserver
 from gossip_trainer.training.trace import TracedAlgorithm, TracedPublisher, digest_of
-from gossip_trainer.transport.mailbox import Mailbox
-from gossip_trainer.transport.shared import SharedClient, share_memory
 from gossip_trainer.transport.wire import SnapshotHeader
 
 RELEASE_SECONDS = 60.0  # without a sign of the evaluator for so long a finished worker goes
 POLL_SECONDS = 0.05
-MAX_LETTERS = 8  # messages of peers that may lie here at once, each of the model's size
 NOBODY = ""  # whose model a worker has that is to copy one
-LATE_SECONDS = 1.0  # those that begin within so long begin together
 MAX_TOLD = 3  # workers that hear a leaver's last count from itself
 
 
-@dataclass(frozen=True, slots=True)
-class Seat:
-    """A worker's place in its job: what it was given, and its ways to the others."""
-
-    environment: ProcessEnvironment
-    task: Task
-    events: EventSink
-    standing: Standing
-    news: News
-    snapshots: Snapshots
-    network: Network
-    exchange: Exchange
-    letters: MailboxLetters
-    batches: ShardSampler
-    leaving: threading.Event  # set once the worker was told to go
-
-    @property
-    def is_first(self) -> bool:
-        """Whether nobody has trained yet, as far as the one who started this process knows."""
-        return self.environment.fresh and not began_before(self.environment, self.task.name)
-
-    def is_late(self) -> bool:
-        """Tell whether others have trained without this worker.
-
-        Where all wait for all they begin together, however long one of them takes to notice.
-        """
-        environment, now = self.environment, time.time()
-        if environment.incarnation > 0 or not self.is_first:
-            return is_late(self.network, now)
-        together = environment.start_with >= self.task.job.spec.workers.replicas
-        return is_late(self.network, self.standing.started if together else now - LATE_SECONDS)
-
-
 def run_worker(
-    environment: ProcessEnvironment, task: Task, events: EventSink, standing: Standing
+    environment: ProcessEnvironment,
+    task: Task,
+    events: EventSink,
+    standing: Standing,
+    metrics: MetricsPage,
 ) -> None:
     """Train one rank's share of the job."""
+    metrics.describe(task.job.spec)
     with ExitStack() as stack:
         news = News()
         lobby = Lobby.of(task.job.spec.strategy, environment, news.ring)
-        seat = _take_seat(stack, environment, task, events, standing, news=news, lobby=lobby)
+        seat = take_seat(
+            stack, environment, task, events, standing, page=metrics, news=news, lobby=lobby
+        )
         _wait_for_the_others(seat)
         model_from, step = _find_model(seat)
         if seat.is_late() and seat.network.progress.stop is not None:
@@ -120,70 +84,6 @@ def run_worker(
         boundary = _train(seat, meetings, step)
         if boundary is not None:
             _end(seat, boundary)
-
-
-def _take_seat(
-    stack: ExitStack,
-    environment: ProcessEnvironment,
-    task: Task,
-    events: EventSink,
-    standing: Standing,
-    *,
-    news: News,
-    lobby: Lobby | None,
-) -> Seat:
-    """Serve and become known."""
-    batches = batches_of(
-        task.job.spec, environment.rank, task.dataset
-    )  # first: a share may be empty
-    progress = fenced_progress(task.fence)
-    memory, reader = None, None
-    if environment.shared_memory:
-        memory = share_memory(task.identity, progress, num_buffers=NUM_BUFFERS)
-        reader = SharedClient(task.identity, progress)
-    if memory is not None:
-        stack.enter_context(closing(memory))
-    if lobby is not None:
-        progress.notices = lobby.board
-    snapshots = Snapshots(task.model.layout, memory)
-    mailbox = Mailbox(task.identity.num_bytes, capacity=MAX_LETTERS, on_news=news.ring)
-    network = open_network(
-        environment,
-        task,
-        snapshots,
-        progress=progress,
-        mailbox=mailbox,
-        store_port=0 if lobby is None else lobby.store.port,
-        full=None if lobby is None else lobby.offer,
-        memory=memory.path if memory is not None else "",
-    )
-    stack.enter_context(closing(network))
-    standing.look_at(Prospect(progress, task.meter, network.num_peers))
-    standing.phase = "Waiting"
-    host, port = network.endpoint.address
-    events.emit(Started(pid=os.getpid(), address=f"{host}:{port}"))
-    exchange = Exchange(
-        network.client,
-        torch.zeros_like(task.model.vector),
-        locate=lambda party: network.roster().find(party),
-        started=time.time_ns(),
-        on_news=news.ring,
-        shared=reader,
-    )
-    stack.enter_context(closing(exchange))
-    return Seat(
-        environment=environment,
-        task=task,
-        events=events,
-        standing=standing,
-        news=news,
-        snapshots=snapshots,
-        network=network,
-        exchange=exchange,
-        letters=MailboxLetters(mailbox, task.model.layout.dtype),
-        batches=batches,
-        leaving=threading.Event(),
-    )
 
 
 def _wait_for_the_others(seat: Seat) -> dict[int, Endpoint]:
@@ -224,7 +124,14 @@ def _open_meetings(seat: Seat, lobby: Lobby, *, has_model: bool) -> Meetings:
         timeout=timeout_of(spec.strategy),
         start_deadline=spec.run_policy.start_deadline,
     )
-    return Meetings(lobby, seat.network, terms, seat.events, has_model=has_model)
+    return Meetings(
+        lobby,
+        seat.network,
+        terms,
+        seat.events,
+        has_model=has_model,
+        on_met=seat.metrics.exchange_ended,
+    )
 
 
 def _begin(seat: Seat, model_from: str, step: int) -> None:
@@ -248,16 +155,20 @@ def _train(seat: Seat, meetings: Meetings | None, first_step: int) -> StepBounda
     task, progress, training = seat.task, seat.network.progress, seat.task.job.spec.training
     optimizer = build_optimizer(training.optimizer, [task.model.parameter])
     observer = EventObserver(seat.events, seat.network.server, optimizer, first_step=first_step)
-    boundary = _boundary(seat, meetings, optimizer, observer, first_step)
+    phases = seat.metrics.phases
+    wait = phases.waiting(seat.news.wait)
+    watchers = Observers(observer, seat.metrics)
+    boundary = _boundary(seat, meetings, optimizer, watchers, first_step)
     _obey_signals(seat, boundary)
     if meetings is not None:
-        if not drive(boundary.assemble(), seat.news.wait):
+        if not drive(boundary.assemble(), wait):
             left = progress.stop is None
             seat.events.emit(Finished(step=0, samples=0, released=False, left=left))
             return None
         _begin(seat, meetings.donor or SEED, boundary.counters.steps)
     # Where workers meet at every step they also agree there on when to end.
     if progress.stop is None or meetings is not None:
+        phases.start(Phase.DATA)
         train(
             task.model,
             optimizer,
@@ -265,9 +176,10 @@ def _train(seat: Seat, meetings: Meetings | None, first_step: int) -> StepBounda
             seat.batches,
             boundary,
             rate=rate_of(training, task.meter.total_epochs),
-            wait=seat.news.wait,
+            wait=wait,
         )
-    drive(boundary.finish(), seat.news.wait)
+    drive(boundary.finish(), wait)
+    phases.stop()
     observer.report(boundary)
     if (stop := progress.stop) is not None:
         steps, samples = boundary.counters.steps, boundary.job_samples
@@ -279,7 +191,7 @@ def _boundary(
     seat: Seat,
     collective: Collective | None,
     optimizer: Optimizer,
-    observer: EventObserver,
+    observer: Observer,
     first_step: int,
 ) -> StepBoundary:
     environment, task, spec = seat.environment, seat.task, seat.task.job.spec

@@ -115,6 +115,8 @@ def _type(hint: object) -> str:
         return " or ".join(_type(argument) for argument in arguments)
     if origin is tuple and arguments[1:] == (...,):
         return f"list of {_type(arguments[0])}"
+    if origin is dict and arguments[0] is str:
+        return f"object of {_type(arguments[1])}"
     raise TypeError(f"got {hint!r}; teach this module how JSON calls it")
 
 

@@ -138,13 +138,14 @@ def _replacement(history: History, replaced: Replaced) -> Replacement:
 def _totals(worker: WorkerHistory) -> WorkerTotals:
     newest, until = worker.newest, worker.trained_until
     seconds = max(0.0, until - worker.began.time) if worker.began and until else 0.0
+    steps = max(0, worker.steps - (worker.began.step if worker.began else 0))
     return WorkerTotals(
         member=worker.name,
         end="lost" if worker.is_lost else "finished" if worker.finished else "unknown",
-        steps=worker.steps,
+        steps=steps,
         samples=worker.samples,
         seconds=round(seconds, 3),
-        steps_per_second=round(worker.steps / seconds, 3) if seconds else None,
+        steps_per_second=round(steps / seconds, 3) if seconds else None,
         exchanges=newest.exchanges if newest else 0,
         exchanges_lost=max(worker.exchange_losses, newest.lost if newest else 0),
         exchanges_skipped=newest.skipped if newest else 0,

@@ -87,7 +87,7 @@ class WorkerTotals(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         member: which.
         end: `finished`, `lost` (ended badly) or `unknown` (the log tells of no end).
-        steps: optimizer steps.
+        steps: its own optimizer steps, without those of a model that it copied.
         samples: samples.
         seconds: from its beginning to its end of training.
         steps_per_second: over those seconds; null if there were none.

@@ -27,7 +27,7 @@ from gossip_trainer.simulation.result import Result
 from gossip_trainer.simulation.standing import VirtualProgress
 from gossip_trainer.simulation.worker import VirtualWorker
 from gossip_trainer.simulation.world import Parts, build_world
-from gossip_trainer.training.observer import NoObserver
+from gossip_trainer.training.observer import Observer
 from gossip_trainer.training.optimizers import build_optimizer
 from gossip_trainer.training.rank import algorithm_of, batches_of
 
@@ -156,7 +156,7 @@ class Simulator:
             letters=VirtualLetters(bell.ring),
             progress=VirtualProgress(world.standing),
             collective=None if world.hall is None else VirtualCollective(world.hall, bell.ring),
-            observer=NoObserver(),
+            observer=Observer(),
             batches=batches_of(spec, rank, world.dataset),
             step_seconds=step_seconds(self._settings, training.seed, rank, incarnation),
         )

@@ -21,6 +21,7 @@ from gossip_trainer.algorithms.base import Algorithm
 from gossip_trainer.algorithms.iterate import Iterate
 from gossip_trainer.algorithms.view import View
 from gossip_trainer.errors import RunError
+from gossip_trainer.observability.phase_clock import Phase
 from gossip_trainer.replica.flat import FlatModel, iterate_of
 from gossip_trainer.training.counters import Counters
 from gossip_trainer.training.effects_under_way import EffectsUnderWay, Waiting
@@ -122,6 +123,11 @@ class StepBoundary:
         return self._algorithm.steps_locally
 
     @property
+    def weight(self) -> float:
+        """The push-sum weight; 1 with any other exchange."""
+        return self._algorithm.weight
+
+    @property
     def has_left(self) -> bool:
         """Whether the worker ends because it was told to go, and the job goes on without it."""
         return self._ending.has_left
@@ -132,6 +138,7 @@ class StepBoundary:
 
     def begin_step(self) -> None:
         """Before forward."""
+        self._observer.entered(Phase.COMPUTE)
         self._algorithm.before_step(self._x())
 
     def assemble(self) -> Generator[float, None, bool]:
@@ -140,6 +147,7 @@ class StepBoundary:
         Called before the first step where the strategy averages collectively. The worker may go on
         from another's state afterwards, its step and optimizer included.
         """
+        self._observer.entered(Phase.COMMUNICATE)
         collective, effects, ending = self._links.collective, self._effects, self._ending
         assert collective is not None
         while True:
@@ -160,6 +168,7 @@ class StepBoundary:
         Where a collective lost a member the gradient is lost with it, and the parameters may be
         others afterwards: it is to be computed anew.
         """
+        self._observer.entered(Phase.COMMUNICATE)
         self._samples = samples
         self._ending.samples_since_meeting += samples
         algorithm, x = self._algorithm, self._x()
@@ -168,6 +177,7 @@ class StepBoundary:
         algorithm.idle = not self._links.exchange.busy
         yield from self._effects.carry_out(algorithm.on_gradient(x, self._model.gradient), x)
         if not self._effects.has_lost_meeting:
+            self._observer.entered(Phase.COMPUTE)
             return Turn.STEP
         self._ending.samples_since_meeting -= samples
         self._model.renew_gradient()
@@ -181,6 +191,7 @@ class StepBoundary:
 
     def step_done(self, loss: float) -> Generator[float, None, bool]:
         """After the optimizer's step; return whether to go on training."""
+        self._observer.entered(Phase.COMMUNICATE)
         counters, algorithm = self.counters, self._algorithm
         counters.steps += 1
         counters.own_steps += 1
@@ -200,7 +211,10 @@ class StepBoundary:
         self._observer.stepped(self)
         if self._ending.is_due(counters.steps):
             return False
-        return not self._effects.needs_group or (yield from self.assemble())
+        if self._effects.needs_group and not (yield from self.assemble()):
+            return False
+        self._observer.entered(Phase.DATA)
+        return True
 
     def finish(self) -> Waiting:
         """Take in what is still under way, then publish the final model.
@@ -212,6 +226,7 @@ class StepBoundary:
             RunError: readers held every buffer until the deadline.
 
         """
+        self._observer.entered(Phase.COMMUNICATE)
         if self._links.collective is not None:
             self._links.collective.leave()
         x = self._x()

@@ -10,13 +10,13 @@ class Counters:
     Attributes:
         steps: optimizer steps, on top of those of the model the worker began with.
         own_steps: those that this process took itself.
-        exchanges: own fetches and sends that ended well.
+        exchanges: own fetches and sends, and means with all others, that ended well.
         heard: others' messages that were taken in.
-        lost: own fetches and sends that came to nothing.
+        lost: those that came to nothing.
         skipped: exchanges not begun because the one before was still under way.
         unpublished: steps not published because readers held every buffer.
         received_bytes: model bytes that arrived.
-        sent_bytes: model bytes of own messages that arrived.
+        sent_bytes: model bytes of own messages that arrived, and of means.
         loss_sum: sum of the steps' finite losses.
         nonfinite: steps whose loss was not finite.
         staleness_sum: sum over the peers' models that arrived of own step less the peer's.

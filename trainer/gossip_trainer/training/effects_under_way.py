@@ -50,7 +50,7 @@ class EffectsUnderWay:
         links: carry it out.
         counters: of the worker.
         ending: says when waiting is in vain, and takes in what meetings agree on.
-        observer: told of losses and of new views.
+        observer: told of losses, of models that came and of new views.
         clock: seconds; only differences count.
         patience: how long a worker waits for a server that is gone before it fails.
 
@@ -202,7 +202,10 @@ class EffectsUnderWay:
             return
         self._ending.agree(agreement)
         self._is_to_reform = agreement.reform
-        self._counters.received_bytes += collective.received_bytes(average.vector.nbytes)
+        num_bytes = collective.received_bytes(average.vector.nbytes)
+        self._counters.exchanges += 1
+        self._counters.received_bytes += num_bytes
+        self._counters.sent_bytes += num_bytes  # in a ring everybody passes on as much as it gets
         yield from self.carry_out(self._algorithm.on_averaged(average, x), x)
 
     def _take_in(self, outcome: Outcome, x: Iterate) -> Effects:
@@ -211,6 +214,7 @@ class EffectsUnderWay:
             return self._note_loss(outcome, x)
         counters, effect, message = self._counters, outcome.effect, outcome.message
         counters.exchanges += 1
+        self._observer.exchanged(outcome.peer)
         if isinstance(effect, Send):
             counters.sent_bytes += effect.vector.nbytes
         if message is not None:
@@ -245,8 +249,10 @@ class EffectsUnderWay:
         return self._algorithm.on_message(sender, message, x)
 
     def _note_age(self, step: int) -> None:
-        self._counters.staleness_sum += self._counters.steps - step
+        age = self._counters.steps - step
+        self._counters.staleness_sum += age
         self._counters.num_stale += 1
+        self._observer.took_in(age)
 
     def _gives_up(self) -> bool:
         return self._ending.is_over(self._counters.steps)

@@ -112,6 +112,8 @@ class Exchange:
         locate: finds out where a party is; called from any thread.
         started: when this process began, in ns; tells it from an earlier one of the same name.
         on_news: called, from any thread, when there is something to collect or `busy` has ended.
+        on_ended: told, by any thread, how many seconds something took from its beginning to what
+            became of it, collected or not.
         shared: reads the memory of those peers that share it; None goes over the network to all.
 
     """
@@ -124,13 +126,18 @@ class Exchange:
         locate: Locate,
         started: int,
         on_news: Callable[[], None],
+        on_ended: Callable[[float], None] = lambda _seconds: None,
         shared: SharedReader | None = None,
+        clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self._client = client
         self._buffer = buffer
         self._started = started
         self._on_news = on_news
+        self._on_ended = on_ended
         self._shared = shared
+        self._clock = clock
+        self._began: dict[Fetch | Send, float] = {}  # of what has not ended
         self._requests: SimpleQueue[tuple[Dispatch, Tensor] | None] = SimpleQueue()
         self._outcomes: SimpleQueue[tuple[Outcome, bool]] = SimpleQueue()  # and whether it was busy
         self._guard = threading.Lock()
@@ -149,11 +156,12 @@ class Exchange:
         assert not self.busy
         self._num_open = len(batch)
         for dispatch, vector in zip(batch, self._cut_buffer(batch), strict=True):
+            self._began[dispatch.effect] = self._clock()
             outcome = self._read_shared(dispatch, vector)
             if outcome is None:
                 self._requests.put((dispatch, vector))
             else:
-                self._outcomes.put((outcome, True))
+                self._end(outcome, was_busy=True)
 
     def collect(self) -> Outcome | None:
         """Return what something has come to, or None if there is no news."""
@@ -180,7 +188,7 @@ class Exchange:
             if outcome is None:
                 self._end_one()
             else:
-                self._outcomes.put((outcome, True))
+                self._end(outcome, was_busy=True)
             self._on_news()
 
     def _carry_out(self, dispatch: Dispatch, vector: Tensor) -> Outcome | None:
@@ -241,8 +249,12 @@ class Exchange:
 
     def _conclude(self, errand: Errand, verdict: Verdict | None) -> None:
         """Take in what became of a message that was put aside."""
-        self._outcomes.put((_settled(errand, verdict), False))
+        self._end(_settled(errand, verdict), was_busy=False)
         self._on_news()
+
+    def _end(self, outcome: Outcome, *, was_busy: bool) -> None:
+        self._on_ended(self._clock() - self._began.pop(outcome.effect))
+        self._outcomes.put((outcome, was_busy))
 
     def _cut_buffer(self, batch: Sequence[Dispatch]) -> Iterator[Tensor]:
         """Yield the part of the buffer that each of `batch` may fill."""

@@ -1,6 +1,7 @@
 """Turns what a step boundary counts into the event log's records."""
 
 import time
+from collections import Counter
 from collections.abc import Callable
 from typing import Protocol
 
@@ -11,6 +12,7 @@ from gossip_trainer.observability.event_log import EventSink
 from gossip_trainer.observability.events import ExchangeLost, Progress, ViewChanged
 from gossip_trainer.training.boundary import StepBoundary
 from gossip_trainer.training.counters import Counters
+from gossip_trainer.training.observer import Observer
 
 REPORT_SECONDS = 1.0
 
@@ -24,7 +26,7 @@ class SentBytes(Protocol):
         ...
 
 
-class EventObserver:
+class EventObserver(Observer):
     """Emits a Progress record about once a second, and the others as they happen."""
 
     def __init__(
@@ -43,6 +45,7 @@ class EventObserver:
         self._last = Counters(steps=first_step)
         self._last_samples = 0
         self._last_time = clock()
+        self._met: Counter[str] = Counter()
 
     def stepped(self, boundary: StepBoundary) -> None:
         """Report if it is time."""
@@ -77,10 +80,16 @@ class EventObserver:
                 sent_bytes=self._server.sent_bytes + counters.sent_bytes,
                 unpublished=counters.unpublished,
                 peers=len(boundary.view.members) - 1,
+                met=dict(self._met),
             )
         )
+        self._met.clear()
         self._last = counters.copy()
         self._last_samples, self._last_time = samples, now
+
+    def exchanged(self, peer: str) -> None:
+        """Count whom the next report tells of."""
+        self._met[peer] += 1
 
     def exchange_lost(self, peer: str, step: int, reason: str) -> None:
         """Report a lost exchange."""

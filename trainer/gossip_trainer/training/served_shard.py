@@ -39,6 +39,9 @@ class ServedShard:
 
     Attributes:
         part: where it lies in the job's vector.
+        messages: how many workers' messages it has taken in.
+        received_bytes: of vectors in them.
+        sent_bytes: of vectors in its answers.
 
     """
 
@@ -61,6 +64,7 @@ class ServedShard:
         self._optimizer = build_optimizer(spec.training.optimizer, [self._parameter])
         self._learning_rate = learning_rate
         self._letters = letters
+        self.messages = self.received_bytes = self.sent_bytes = 0
         algorithm = build_server(
             spec,
             shard,
@@ -90,6 +94,8 @@ class ServedShard:
             return False
         sender = party_of(letter.sender)
         assert not isinstance(sender, Shard), "servers do not write to each other"
+        self.messages += 1
+        self.received_bytes += letter.message.vector.nbytes
         effects = self._algorithm.on_message(sender, letter.message)
         self._letters.release(letter)
         self._answer(effects)
@@ -105,6 +111,7 @@ class ServedShard:
     def _answer(self, effects: Effects) -> None:
         for effect in effects:
             assert isinstance(effect, Answer), "a server only answers"
+            self.sent_bytes += effect.vector.nbytes
             self._letters.answer(effect)
 
     @torch.no_grad()

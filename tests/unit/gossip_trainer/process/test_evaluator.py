@@ -192,6 +192,13 @@ def test_a_worker_that_answers_is_waited_for_even_if_an_evaluation_takes_long(ma
     assert client.finished == {1, 3}
 
 
+def test_an_evaluation_takes_as_long_as_reading_the_models_does(make, client, records):
+    client.pull_seconds = 20.0
+    make()._evaluate()
+    (evaluation,) = (record for record in records() if isinstance(record, Evaluation))
+    assert evaluation.took == pytest.approx(40.0)
+
+
 def test_an_evaluation_before_any_worker_began_can_be_read_from_the_log(make, records, time):
     # Workers publish the initial model before they begin; the first beginning is not known then.
     evaluator = make()

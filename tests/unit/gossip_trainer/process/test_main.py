@@ -1,10 +1,12 @@
 import os
 import signal
 import time
+import urllib.request
 
 import pytest
 import torch
 
+from gossip_api.metrics import processes
 from gossip_api.names import Role
 from gossip_api.process import LastWords
 from gossip_trainer.observability.event_log import EventTail
@@ -92,7 +94,7 @@ def test_every_role_has_its_own_part(environ, monkeypatch, role):
     runs = {each: lambda *given, each=each: ran.append((each, given)) for each in module.RUNS}
     monkeypatch.setattr(module, "RUNS", runs)
     assert main(environ | {"GOSSIP_ROLE": role.value}) == 0
-    ((ran_as, (environment, task, _events, _standing)),) = ran
+    ((ran_as, (environment, task, _events, _standing, _metrics)),) = ran
     assert (ran_as, environment.role, task) == (role, role, "task")
 
 
@@ -113,7 +115,7 @@ def running(monkeypatch, run):
 
 
 def test_one_that_is_done_says_so_in_its_last_words(container, monkeypatch, tmp_path):
-    def run(_environment, _task, events, _standing):
+    def run(_environment, _task, events, _standing, _metrics):
         events.emit(Finished(step=5, samples=80, released=True))
 
     running(monkeypatch, run)
@@ -166,15 +168,41 @@ def test_even_an_environment_that_makes_no_sense_leaves_last_words(tmp_path, cap
 def test_in_a_container_events_are_lines_of_the_output_as_well(
     container, monkeypatch, tmp_path, capfd
 ):
-    running(monkeypatch, lambda _e, _t, events, _s: events.emit(Fenced(successor="worker-3-1")))
+    running(monkeypatch, lambda _e, _t, events, *_: events.emit(Fenced(successor="worker-3-1")))
     main(container)
     assert capfd.readouterr().out == (tmp_path / "events.jsonl").read_text()
 
 
-def test_a_local_process_keeps_its_events_to_the_log(environ, monkeypatch, capfd):
-    running(monkeypatch, lambda _e, _t, events, _s: events.emit(Fenced(successor="worker-3-1")))
-    main(environ)
+@pytest.mark.parametrize("more", [{}, {"GOSSIP_STATUS": "127.0.0.1:0"}])
+def test_a_local_process_keeps_its_events_to_the_log(environ, monkeypatch, capfd, more):
+    running(monkeypatch, lambda _e, _t, events, *_: events.emit(Fenced(successor="worker-3-1")))
+    main(environ | more)
     assert not capfd.readouterr().out
+
+
+def test_its_part_knows_where_its_status_and_metrics_are_served(environ, monkeypatch):
+    pages = []
+
+    def run(environment, *_):
+        with urllib.request.urlopen(f"http://{environment.status}/metrics", timeout=10) as answer:
+            pages.append(answer.read().decode())
+
+    running(monkeypatch, run)
+    assert main(environ | {"GOSSIP_STATUS": "127.0.0.1:0"}) == 0
+    assert "\ngossip_worker_steps_total 0.0\n" in pages[0]
+
+
+@pytest.mark.parametrize("error", [None, module.GossipTrainerError("no peers")])
+def test_the_last_metrics_are_left_however_it_ends(environ, monkeypatch, tmp_path, error):
+    def run(_environment, _task, _events, _standing, metrics):
+        metrics.instruments.counter(processes.GENERATIONS).inc(3)
+        if error is not None:
+            raise error
+
+    running(monkeypatch, run)
+    main(environ | {"GOSSIP_LAST_METRICS": str(tmp_path / "worker-3-0.prom")})
+    page = (tmp_path / "worker-3-0.prom").read_text()
+    assert "\ngossip_worker_generations_total 3.0\n" in page
 
 
 def test_a_process_that_was_replaced_ends_where_it_stands(container, monkeypatch, tmp_path):

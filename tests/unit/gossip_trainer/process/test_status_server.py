@@ -1,16 +1,13 @@
 import http.client
 import json
-import socket
-import time
 from contextlib import closing
 
 import pytest
 
 from gossip_api.names import Member, Role
 from gossip_api.process import ProcessStatus
-from gossip_trainer.process import status_server as module
 from gossip_trainer.process.standing import Standing
-from gossip_trainer.process.status_server import StatusServer
+from gossip_trainer.process.status_server import open_status_server
 
 
 @pytest.fixture
@@ -19,18 +16,23 @@ def standing():
 
 
 @pytest.fixture
-def server(standing):
-    with closing(StatusServer("127.0.0.1", 0, standing)) as server:
-        yield server
+def ask(standing):
+    with closing(open_status_server("127.0.0.1:0", standing, lambda: b"spam 1\n")) as server:
+
+        def ask(path):
+            with closing(http.client.HTTPConnection(server.address, timeout=10)) as line:
+                line.request("GET", path)
+                answer = line.getresponse()
+                return answer.status, answer.getheader("Content-Type"), answer.read().decode()
+
+        yield ask
 
 
 @pytest.fixture
-def get(server):
+def get(ask):
     def get(path):
-        with closing(http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)) as line:
-            line.request("GET", path)
-            answer = line.getresponse()
-            return answer.status, answer.read().decode()
+        code, _, body = ask(path)
+        return code, body
 
     return get
 
@@ -46,6 +48,10 @@ def test_the_status_is_the_json_that_the_operator_reads(get, standing):
 
 def test_the_counts_are_spelled_as_in_documents(get):
     assert "jobSamples" in json.loads(get("/status")[1])
+
+
+def test_the_metrics_are_said_to_be_in_prometheus_text_format(ask):
+    assert ask("/metrics") == (200, "text/plain; version=0.0.4; charset=utf-8", "spam 1\n")
 
 
 def test_readiness_follows_the_phase_at_once(get, standing):
@@ -64,20 +70,3 @@ def test_any_other_path_is_told_what_there_is(get):
     code, body = get("/")
     assert code == 404
     assert "/status" in body
-
-
-def test_who_says_nothing_takes_a_place_only_for_a_while_and_never_all_of_them(
-    server, get, monkeypatch
-):
-    monkeypatch.setattr(module._Handler, "timeout", 0.3)
-    silent = [
-        socket.create_connection(("127.0.0.1", server.port), timeout=10)
-        for _ in range(module.MAX_REQUESTS + 4)
-    ]
-    # Those above the limit are hung up on at once, the others when their time is over.
-    began = time.monotonic()
-    for sock in silent:
-        assert sock.recv(1) == b""
-        sock.close()
-    assert time.monotonic() - began < 5
-    assert get("/healthz")[0] == 200

@@ -142,6 +142,14 @@ def test_every_worker_has_its_totals(two_workers, job):
     assert (second.received_bytes, second.sent_bytes) == (9_000_000, 8_000_000)
 
 
+def test_steps_of_a_model_that_a_replacement_copied_are_not_its_own(began, progress, job):
+    history = fold([began(model_from="worker-1-0", step=60), progress(at=10.0)])
+
+    (worker,) = summarize(history, job(), state="succeeded").workers
+
+    assert (worker.steps, worker.steps_per_second) == (40, 4.0)
+
+
 def test_mean_staleness_weighs_each_record_by_its_exchanges(began, progress, job):
     records = [
         began(),

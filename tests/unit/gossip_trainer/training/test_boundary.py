@@ -574,7 +574,9 @@ def test_all_members_of_a_collective_step_with_the_mean_gradient(run_together):
 def test_what_a_collective_brings_is_counted(run_together):
     workers, _ = run_together(budget=Budget(steps_per_worker=2))
     num_bytes = workers[0].model.gradient.nbytes
-    assert workers[0].boundary.counters.received_bytes == 2 * 3 * num_bytes
+    counters = workers[0].boundary.counters
+    assert (counters.exchanges, counters.lost) == (2, 0)
+    assert counters.received_bytes == counters.sent_bytes == 2 * 3 * num_bytes
 
 
 def test_between_two_meetings_all_members_count_the_others_as_themselves(run_together):

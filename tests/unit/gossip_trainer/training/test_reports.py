@@ -144,3 +144,18 @@ def test_lost_exchanges_and_new_views_are_reported_as_they_happen(observer, even
         ExchangeLost(peer="worker-4-0", step=17, reason="it hung up"),
         ViewChanged(version=5, ranks=(0, 4)),
     ]
+
+
+def test_a_report_tells_whom_the_worker_exchanged_with_since_the_last_one(
+    observer, boundary, events
+):
+    for peer in ("worker-1-0", "worker-4-0", "worker-1-0"):
+        observer.exchanged(peer)
+    observer.report(boundary)
+    observer.exchanged("worker-4-0")
+    observer.report(boundary)
+
+    assert [record.met for record in events.records] == [
+        {"worker-1-0": 2, "worker-4-0": 1},
+        {"worker-4-0": 1},
+    ]

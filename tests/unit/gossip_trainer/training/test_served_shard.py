@@ -102,6 +102,23 @@ def test_a_message_changes_the_centre_is_let_go_and_is_answered(make, letters, m
     assert (served.version, answer.step) == (1, 1)
 
 
+def test_messages_are_counted_with_the_bytes_that_came_and_went(make, letters, model):
+    served = make(ELASTIC)
+    for number in (1, 2):
+        push(served, letters, model.vector, number=number)
+    assert served.messages == 2
+    assert served.received_bytes == served.sent_bytes == 2 * model.vector.nbytes
+
+
+def test_an_answer_counts_when_it_goes(make, letters, model):
+    served = make({"type": "ParameterServer", "parameterServer": {"maxStaleness": 0}})
+    letters.put("worker-0-0", model.vector, asks=True, scalars=(0.0,))
+    served.take_in()
+    assert (served.messages, served.sent_bytes) == (1, 0)
+    served.look_around(make_view(2, {0: 0}))
+    assert served.sent_bytes == model.vector.nbytes
+
+
 def test_a_gradient_is_a_step_of_the_jobs_optimizer_at_the_rate_of_the_moment(make, letters, model):
     rates = iter([0.5, 0.25])
     served = make(PARAMETER_SERVER, rate=lambda: next(rates))

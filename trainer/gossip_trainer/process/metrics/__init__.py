@@ -1,0 +1,1 @@
+"""What the processes of a job show on `/metrics`: one module per role."""
