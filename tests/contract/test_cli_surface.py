@@ -22,6 +22,9 @@ SURFACE = {
         "--threads": "Torch threads per worker; by default cores/workers.",
         "--no-shared-memory": "Exchange models over TCP only, as between machines.",
         "--trace": "Log all that `gossip replay` needs; one thread per worker.",
+        "--metrics-port": (
+            "Serve metrics for Prometheus on this port of 127.0.0.1; 0 for any free one."
+        ),
         "--format": "What to print.",
         "--debug": "Print the traceback of an error.",
     },
@@ -33,6 +36,16 @@ SURFACE = {
         "--set": "Change a value of the job, such as training.batchSize=64; may be repeated.",
         "--out": "Directory to write results.json into.",
         "--format": "What to print.",
+        "--debug": "Print the traceback of an error.",
+    },
+    "report": {
+        "": "Write one web page about runs, also those that failed, were killed or go on.",
+        "RUN...": "Directories of runs.",
+        "--out": (
+            "File to write; by default report.html in the run's directory, or beside the first of "
+            "several."
+        ),
+        "--tensorboard": "Directory to export the scalars into for TensorBoard.",
         "--debug": "Print the traceback of an error.",
     },
     "replay": {

@@ -84,6 +84,14 @@ def run_command(  # noqa: PLR0913 - one parameter per option of the command
         bool,
         typer.Option("--trace", help="Log all that `gossip replay` needs; one thread per worker."),
     ] = False,
+    metrics_port: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            max=65535,
+            help="Serve metrics for Prometheus on this port of 127.0.0.1; 0 for any free one.",
+        ),
+    ] = None,
     output: Format = "text",
     debug: Debug = False,
 ) -> None:
@@ -102,6 +110,7 @@ def run_command(  # noqa: PLR0913 - one parameter per option of the command
             threads=threads,
             shared_memory=not no_shared_memory,
             trace=trace,
+            metrics_port=metrics_port,
             output=output,
         )
         return run(request)
@@ -145,6 +154,39 @@ def simulate_command(
             output=output,
         )
         return run_simulations(request)
+
+    raise typer.Exit(guarded(command, debug=debug))
+
+
+@app.command("report")
+def report_command(
+    runs: Annotated[
+        list[Path],
+        typer.Argument(metavar="RUN...", help="Directories of runs.", show_default=False),
+    ],
+    *,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="File to write; by default report.html in the run's directory, or beside the "
+            "first of several."
+        ),
+    ] = None,
+    tensorboard: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Directory to export the scalars into for TensorBoard."),
+    ] = None,
+    debug: Debug = False,
+) -> None:
+    """Write one web page about runs, also those that failed, were killed or go on."""
+
+    def command() -> int:
+        from gossip_trainer.cli.report import (  # noqa: PLC0415 - see the docstring
+            ReportRequest,
+            report,
+        )
+
+        return report(ReportRequest(runs=runs, out=out, tensorboard=tensorboard))
 
     raise typer.Exit(guarded(command, debug=debug))
 

@@ -16,6 +16,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from gossip_api.loading import load_job
 from gossip_trainer.cli.counts import parse_counts
 from gossip_trainer.cli.errors import FAILED, INTERRUPTED, OK, UNREACHED, InvalidCommand
+from gossip_trainer.cli.report import leave_comparison_page
 from gossip_trainer.cli.run_directory import choose_run_directory
 from gossip_trainer.compare.contestants import parse_contestants
 from gossip_trainer.compare.errors import InvalidComparison
@@ -95,6 +96,7 @@ def _compare(request: CompareRequest) -> int:
     report = make_report(cells, found)
     if out is not None:
         _write(report, out)
+        leave_comparison_page(report, out, progress)
     _show(report, request.output)
     if all(outcome.finding is None for outcome in report.outcomes):
         return FAILED

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +12,7 @@ from rich.console import Console
 
 from gossip_trainer.cli.errors import FAILED, INTERRUPTED, OK, InvalidCommand
 from gossip_trainer.cli.job import load
+from gossip_trainer.cli.report import leave_run_page
 from gossip_trainer.cli.run_directory import choose_run_directory
 from gossip_trainer.launch.display import OutputFormat, make_display
 from gossip_trainer.launch.local_run import RunOptions, run_locally
@@ -21,7 +23,11 @@ from gossip_trainer.transport.errors import CredentialsError
 from gossip_trainer.transport.security import load_credentials
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
+
+    from gossip_api.job import GossipTrainingJob
+    from gossip_trainer.launch.run_metrics import RunMetrics
+    from gossip_trainer.observability.events import Record
 
 EXIT_CODES = {"succeeded": OK, "failed": FAILED, "interrupted": INTERRUPTED}
 
@@ -42,6 +48,7 @@ class RunRequest:
     threads: int | None = None
     shared_memory: bool = True
     trace: bool = False
+    metrics_port: int | None = None
     output: OutputFormat = "text"
 
 
@@ -66,12 +73,43 @@ def run(request: RunRequest) -> int:
         threads=request.threads,
         shared_memory=request.shared_memory,
         trace=request.trace,
+        metrics=request.metrics_port is not None,
     )
-    with make_display(job, output=request.output, console=progress) as display:
-        outcome = run_locally(job, options, display.update)
+    with _metrics(job, out, request.metrics_port) as metrics:
+        if metrics is not None:
+            progress.print(f"metrics: {metrics.address}", markup=False, highlight=False)
+        with make_display(job, output=request.output, console=progress) as display:
+
+            def watch(records: list[Record]) -> None:
+                if metrics is not None:
+                    metrics.note(records)
+                display.update(records)
+
+            outcome = run_locally(job, options, watch)
+        if metrics is not None:
+            metrics.conclude(outcome.state)
     summary = write_report(out, job, state=outcome.state, reason=outcome.reason)
+    leave_run_page(out, progress)
     _show(summary, out, request.output)
     return EXIT_CODES[summary.outcome]
+
+
+@contextmanager
+def _metrics(job: GossipTrainingJob, out: Path, port: int | None) -> Iterator[RunMetrics | None]:
+    """Serve the run's metrics, if they are asked for."""
+    if port is None:
+        yield None
+        return
+    from gossip_trainer.launch.run_metrics import RunMetrics  # noqa: PLC0415 - only where asked for
+
+    try:
+        metrics = RunMetrics(job, out, port)
+    except OSError as error:
+        raise InvalidCommand(
+            f"--metrics-port {port}: {error.strerror}; choose another, or 0 for any that is free"
+        ) from error
+    with closing(metrics):
+        yield metrics
 
 
 def _check_credentials(folder: Path) -> None:

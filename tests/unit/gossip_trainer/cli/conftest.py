@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from gossip_api.loading import resolved_yaml
 from gossip_trainer.cli import run as run_command
 from gossip_trainer.cli.app import app
 from gossip_trainer.launch.local_run import RunOptions, RunOutcome
@@ -60,6 +61,7 @@ class Launcher:
             raise self.outcome
         self.runs.append((job, options))
         options.out.mkdir(parents=True, exist_ok=True)
+        (options.out / "job.yaml").write_text(resolved_yaml(job))
         log = EventLog(options.out / "events.jsonl", "worker-0-0")
         for record in self.records:
             log.emit(record)

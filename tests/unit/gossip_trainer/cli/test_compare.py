@@ -9,6 +9,7 @@ from gossip_trainer.cli import compare as compare_command
 from gossip_trainer.compare.plots import CURVES, SCALING
 from gossip_trainer.compare.records import Finding, Point
 from gossip_trainer.compare.store import CELLS
+from gossip_trainer.page.write import PAGE
 
 JOB = """\
 apiVersion: gossip.training/v1alpha1
@@ -100,11 +101,11 @@ def test_for_scripts_stdout_holds_the_comparison_and_nothing_else(gossip, small_
     assert Path("found/comparison.json").read_text() == result.stdout
 
 
-def test_out_holds_cells_tables_and_pictures(gossip, small_job, simulated):
+def test_out_holds_cells_tables_pictures_and_the_page(gossip, small_job, simulated):
     gossip("compare", small_job, *RIVALS, "--out", "found")
     names = {path.name for path in Path("found").iterdir()}
     tables = {"comparison.json", "results.csv", "summary.csv"}
-    assert names == {CELLS, CURVES, *tables, *SCALING.values()}
+    assert names == {CELLS, CURVES, PAGE, *tables, *SCALING.values()}
 
 
 def test_without_out_nothing_is_left_behind(gossip, small_job, simulated, working_directory):

@@ -1,13 +1,20 @@
 import json
+import re
+import socket
+import sys
+import urllib.request
 
 import pytest
 
+from gossip_trainer.cli import run as run_command
 from gossip_trainer.cli.run import RunRequest, run
 from gossip_trainer.errors import RunError
 from gossip_trainer.observability.events import Left
 
 
-def test_a_run_leaves_summary_and_curves_and_ends_in_a_table(gossip, job_file, launcher, progress):
+def test_a_run_leaves_summary_curves_and_page_and_ends_in_a_table(
+    gossip, job_file, launcher, progress
+):
     launcher.records.insert(0, progress)
 
     result = gossip("run", job_file)
@@ -17,6 +24,8 @@ def test_a_run_leaves_summary_and_curves_and_ends_in_a_table(gossip, job_file, l
     assert {path.name for path in options.out.iterdir()} == {
         "curves.png",
         "events.jsonl",
+        "job.yaml",
+        "report.html",
         "summary.json",
     }
     assert result.stdout.startswith("digits succeeded: ")
@@ -61,6 +70,7 @@ def test_a_failed_run_says_why_in_one_line(gossip, job_file, launcher, outcome):
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr.splitlines() == [
         "run directory: runs/digits",
+        "report: runs/digits/report.html",
         "error: the run failed: 3 workers are left (its files: runs/digits)",
     ]
 
@@ -117,3 +127,56 @@ def test_a_run_is_traced_only_if_that_is_asked_for(gossip, job_file, launcher):
     gossip("run", job_file, "--trace")
 
     assert [options.trace for _, options in launcher.runs] == [False, True]
+
+
+def said():
+    """Return what the command has written to stderr so far."""
+    sys.stderr.flush()
+    return sys.stderr.buffer.getvalue().decode()
+
+
+def test_metrics_are_served_while_the_run_goes_on_and_left_behind(
+    gossip, job_file, launcher, monkeypatch, progress
+):
+    launcher.records.insert(0, progress)
+    pages = []
+
+    def run_locally(job, options, watch):
+        outcome = launcher(job, options, watch)
+        (address,) = re.findall(
+            r"^metrics: (http://127\.0\.0\.1:\d+/metrics)$", said(), re.MULTILINE
+        )
+        with urllib.request.urlopen(address, timeout=10) as answer:
+            pages.append(answer.read().decode())
+        return outcome
+
+    monkeypatch.setattr(run_command, "run_locally", run_locally)
+
+    result = gossip("run", job_file, "--metrics-port", "0")
+
+    assert result.exit_code == 0
+    ((_, options),) = launcher.runs
+    assert options.metrics
+    assert 'gossip_job_step{job_name="digits",namespace="local"} 10.0\n' in pages[0]
+    assert 'state="Succeeded"} 1.0\n' in (options.out / "metrics.prom").read_text()
+
+
+def test_without_a_port_nobody_serves_metrics(gossip, job_file, launcher):
+    result = gossip("run", job_file)
+
+    ((_, options),) = launcher.runs
+    assert not options.metrics
+    assert "metrics" not in result.stderr
+
+
+def test_a_metrics_port_that_is_taken_is_refused_before_anything_runs(gossip, job_file, launcher):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+
+        result = gossip("run", job_file, "--metrics-port", port)
+
+    assert (result.exit_code, launcher.runs) == (2, [])
+    assert result.stderr.splitlines()[-1] == (
+        f"error: --metrics-port {port}: Address already in use; "
+        "choose another, or 0 for any that is free"
+    )

@@ -1,0 +1,1 @@
+"""One web page about one run, several runs or a comparison: a file that needs nothing else."""
