@@ -1,0 +1,1 @@
+"""Draws dashboards from Prometheus' answers, much as Grafana shows them, for the documentation."""
