@@ -1,0 +1,5 @@
+"""`python -m gossip_kubectl`."""
+
+from gossip_kubectl.app import main
+
+main()
