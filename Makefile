@@ -22,7 +22,7 @@ operator: $(VENV)/.dev ## Set everything up and run the operator for your kubeco
 
 # Each suite says how much of its time it took.
 .PHONY: test
-test: $(VENV)/.dev data testbed ## Set everything up and run all tests
+test: $(VENV)/.dev data prometheus browser testbed ## Set everything up and run all tests
 	tests/suite parallel 8 $(BIN)/pytest -n 2 -m "not heavy and not control_plane and not nodes" $(TEST_ARGS)
 	tests/suite heavy 20 $(BIN)/pytest -m heavy $(TEST_ARGS)
 	tests/suite control-plane 14 $(BIN)/pytest -m control_plane $(TEST_ARGS)
@@ -57,17 +57,28 @@ arch: $(VENV)/.dev ## Check that imports follow the architecture
 	$(BIN)/lint-imports
 
 .PHONY: generate
-generate: $(VENV)/.dev ## Write everything that is generated: the CRD and the reference pages
+generate: $(VENV)/.dev ## Write everything that is generated: the CRD, the reference pages, the chart's copies
 	$(call write,gossip_api.crd,manifests/crd/gossiptrainingjobs.yaml)
 	$(call write,gossip_api.reference,docs/job-reference.md)
+	$(call write,gossip_api.metrics,docs/metrics.md)
+	$(call write,gossip_monitoring.rules.reference,docs/alerts.md)
 	$(call write,gossip_trainer.report.reference,docs/event-log.md)
+	$(BIN)/python -m gossip_monitoring.dashboards manifests/monitoring/dashboards
+	$(BIN)/python -m gossip_monitoring.rules manifests/monitoring/rules
+	$(BIN)/python -m gossip_packaging
+	@if command -v kubectl >/dev/null; then $(install_yaml); else \
+	  echo "manifests/install.yaml is left as it is, for there is no kubectl; a test compares it" >&2; fi
 
 # A generator that fails leaves the old file.
 write = $(BIN)/python -m $(1) > $(VENV)/generated && cp $(VENV)/generated $(2)
+define install_yaml
+{ echo '# Generated from manifests/base; kubectl apply --server-side -f manifests/install.yaml'; \
+  kubectl kustomize manifests/base; } > $(VENV)/generated && cp $(VENV)/generated manifests/install.yaml
+endef
 
 .PHONY: generated
 generated: generate ## Fail if something generated is not up to date
-	git diff --exit-code -- manifests/crd docs/job-reference.md docs/event-log.md
+	git diff --exit-code -- manifests/crd docs/job-reference.md docs/metrics.md docs/alerts.md docs/event-log.md charts manifests/monitoring
 
 .PHONY: bench
 bench: $(VENV)/.dev data ## Measure the transport and the cost of exchanging at every step
@@ -77,8 +88,16 @@ bench: $(VENV)/.dev data ## Measure the transport and the cost of exchanging at 
 .PHONY: lock
 lock: $(VENV)/.build ## Resolve the dependencies anew into requirements/
 	$(BIN)/uv pip compile pyproject.toml --extra trainer $(LOCK_ARGS) -o requirements/trainer.txt
+	$(BIN)/uv pip compile pyproject.toml --extra operator --extra kubectl $(LOCK_ARGS) -o requirements/operator.txt
 	$(BIN)/uv pip compile pyproject.toml --extra trainer --extra operator --extra dev $(LOCK_ARGS) -o requirements/dev.txt
+	$(torch_cpu) > requirements/torch-cpu.txt
 	printf 'uv\nhatchling\neditables\n' | $(BIN)/uv pip compile - $(LOCK_ARGS) -o requirements/build.txt
+
+# Needs TORCH_INDEX_URL, the index that has them.
+.PHONY: lock-cpu
+lock-cpu: $(VENV)/.build ## Add the hashes of PyTorch's CPU builds to requirements/torch-cpu.txt
+	$(torch_cpu) | $(BIN)/uv pip compile - --no-deps --default-index $(TORCH_INDEX_URL) $(LOCK_ARGS) -o requirements/torch-cpu.txt
+torch_cpu = sed -nE 's/^(torch|torchvision)==([^ ]+).*/\1==\2+cpu/p' requirements/trainer.txt
 LOCK_ARGS := --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --quiet --upgrade
 
 .PHONY: clean
@@ -105,9 +124,19 @@ $(VENV)/.dev: $(VENV)/.trainer requirements/dev.txt
 .PHONY: testbed
 testbed: $(VENV)/.dev ## Install and build the Kubernetes that tests run on
 	@tests/testbed/install
-	@tests/suite kubernetes-build 15 env PYTHONPATH=tests/testbed $(BIN)/python -m testbed build --if-possible
+	@tests/suite kubernetes-build 18 env PYTHONPATH=tests/testbed $(BIN)/python -m testbed build --if-possible
 
 # Fashion-MNIST's files come from Debian's package; tests that need them say so if they are absent.
 .PHONY: data
 data:
 	@tests/install-data
+
+# Debian's Prometheus is unpacked into the user's cache, not installed.
+.PHONY: prometheus
+prometheus:
+	@tests/install-prometheus
+
+# Pages are opened in Debian's headless Chromium.
+.PHONY: browser
+browser:
+	@tests/install-browser

@@ -12,7 +12,7 @@ from testbed_fixtures import control_plane, simulated_namespace
 
 __all__ = ["control_plane", "simulated_namespace"]
 
-RIGHTS = (Path("manifests/operator/namespace.yaml"), Path("manifests/operator/rbac.yaml"))
+RIGHTS = (Path("manifests/base/namespace.yaml"), Path("manifests/base/rbac.yaml"))
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""Every strategy's sample, applied as it is, trains in real pods to a good model."""
+"""Samples, applied as they are, train in real pods: every strategy's, and a model of one's own."""
 
 from pathlib import Path
 
@@ -8,7 +8,8 @@ from cluster_jobs import conditions
 
 pytestmark = [pytest.mark.nodes, pytest.mark.timeout(240)]
 
-SAMPLES = sorted(Path("manifests/samples").glob("[01]*-*.yaml"))
+FOLDER = Path("manifests/samples")
+SAMPLES = sorted([*FOLDER.glob("0*-*.yaml"), *FOLDER.glob("1[01]-*.yaml")])  # one per strategy
 QUADRATIC = "11-quadratic"
 
 
@@ -29,3 +30,15 @@ def test_a_sample_trains_to_complete(jobs, operator, sample):
         assert status["stop"]["reason"] in {"target", "budget"}
         assert float(status["result"]["accuracy"]) >= 0.93
         assert float(status["result"]["epoch"]) > 1
+
+
+def test_a_model_of_ones_own_trains_from_a_config_map(jobs, operator):
+    sources = FOLDER / "own_model.py"
+    jobs.bed.kubectl(
+        *("create", "configmap", "own-model", f"--from-file={sources}", "-n", jobs.namespace)
+    )
+    name = jobs.create(yaml.safe_load((FOLDER / "14-own-model.yaml").read_text()))
+
+    jobs.wait_condition(name, "Complete", seconds=200)
+
+    assert float(jobs.get(name)["status"]["result"]["accuracy"]) >= 0.93

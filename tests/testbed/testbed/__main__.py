@@ -6,7 +6,7 @@ import time
 
 from testbed import lifecycle, obstacles
 from testbed.bed import Bed, Kind
-from testbed.build import programs
+from testbed.build import helm, programs
 from testbed.errors import BedError, UnavailableError
 
 
@@ -23,7 +23,9 @@ def main() -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m testbed", description="Kubernetes for tests.")
     commands = parser.add_subparsers(required=True)
-    build = commands.add_parser("build", help="build the programs, once per state of go/")
+    build = commands.add_parser(
+        "build", help="build the programs, once per state of go/ and go-helm/"
+    )
     build.add_argument(
         "--if-possible", action="store_true", help="outside continuous integration, do without"
     )
@@ -41,6 +43,7 @@ def _parser() -> argparse.ArgumentParser:
 def _build(arguments: argparse.Namespace) -> None:
     try:
         print(programs())
+        print(helm())
     except UnavailableError as error:
         if not arguments.if_possible or obstacles.are_errors():
             raise

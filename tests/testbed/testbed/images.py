@@ -7,6 +7,7 @@ import json
 import tarfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib import metadata
 from pathlib import Path
 
 PAUSE = "testbed.local/pause:1"
@@ -14,6 +15,14 @@ PAUSE = "testbed.local/pause:1"
 
 HOST = "testbed.local/host:1"
 """Nothing but folders: nodes show their containers the host's programs in them."""
+
+_VERSION = metadata.version("gossip-training")
+
+PRODUCT = (
+    f"testbed.local/gossip-operator:{_VERSION}",
+    f"testbed.local/gossip-trainer:{_VERSION}-cpu",
+)
+"""Further names of the host's image: what a chart with the registry `testbed.local` asks for."""
 
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 

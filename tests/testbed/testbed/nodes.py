@@ -200,7 +200,8 @@ def _import(folder: Path, node: int, archives: list[Path]) -> None:
     ctr = ["ctr", "--address", node_settings.socket(_folder(folder, node)), "--namespace", "k8s.io"]
     for archive in archives:
         _run(*ctr, "images", "import", str(archive))
-    for image in (images.PAUSE, images.HOST):
+    _run(*ctr, "images", "tag", images.HOST, *images.PRODUCT)
+    for image in (images.PAUSE, images.HOST, *images.PRODUCT):
         _run(*ctr, "images", "label", image, "io.cri-containerd.image=managed")
 
 
