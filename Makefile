@@ -23,10 +23,10 @@ operator: $(VENV)/.dev ## Set everything up and run the operator for your kubeco
 # Each suite says how much of its time it took.
 .PHONY: test
 test: $(VENV)/.dev data prometheus browser testbed ## Set everything up and run all tests
-	tests/suite parallel 8 $(BIN)/pytest -n 2 -m "not heavy and not control_plane and not nodes" $(TEST_ARGS)
-	tests/suite heavy 20 $(BIN)/pytest -m heavy $(TEST_ARGS)
-	tests/suite control-plane 14 $(BIN)/pytest -m control_plane $(TEST_ARGS)
-	tests/suite nodes 12 $(BIN)/pytest -m nodes $(TEST_ARGS)
+	tests/suite parallel 10 $(BIN)/pytest -n 2 -m "not heavy and not control_plane and not nodes" $(TEST_ARGS)
+	tests/suite heavy 25 $(BIN)/pytest -m heavy $(TEST_ARGS)
+	tests/suite control-plane 16 $(BIN)/pytest -n 2 --dist loadfile -m control_plane $(TEST_ARGS)
+	tests/suite nodes 18 $(BIN)/pytest -m nodes $(TEST_ARGS)
 
 .PHONY: test-fast
 test-fast: $(VENV)/.dev ## Run the tests that start no processes and time nothing

@@ -46,6 +46,14 @@ def test_the_rules_of_the_manifests_are_there_to_the_letter():
         assert rule["metadata"]["labels"]["release"] == "prometheus"
 
 
+def test_alerts_link_to_where_the_documents_are_read():
+    options = ("--set", "metrics.prometheusRule.documents=https://wiki.example/gossip/")
+    objects = render(*options, values=CI / "monitoring-values.yaml")
+    groups = the(objects, "PrometheusRule", f"{RELEASE}-operator")["spec"]["groups"]
+    links = {rule["annotations"]["runbook_url"] for group in groups for rule in group["rules"]}
+    assert all(link.startswith("https://wiki.example/gossip/runbooks/") for link in links)
+
+
 def test_the_dashboards_of_the_manifests_are_there_to_the_letter():
     objects = render(values=CI / "monitoring-values.yaml")
     files = list(Path("manifests/monitoring/dashboards").glob("*.json"))

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from gossip_monitoring.rules.rule import Alert, Group
 
 DOCUMENTS: Final = "https://gossip.training/docs"
-"""Where docs/ is published."""
+"""Where docs/ is to be read, if the chart's `metrics.prometheusRule.documents` does not say."""
 FILES: Final[Mapping[str, tuple[Group, ...]]] = {
     "recording": recording.GROUPS,
     "jobs": jobs.GROUPS,

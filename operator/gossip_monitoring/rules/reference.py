@@ -25,7 +25,8 @@ loads (`rule_files`). For Prometheus' operator the same rules are in `manifests/
 
 `critical` asks for somebody now, `warning` for somebody today, `info` for nobody: it is good to
 know beside others. Each alert has a `summary`, a `description` with figures, and a `runbook_url`,
-which leads to the page that its name leads to below.
+which leads to the page that its name leads to below; say in the chart's value
+`metrics.prometheusRule.documents` where you publish these pages.
 
 Alerts on how jobs learn, and on restarts, hold only while the operator says that the job is at it.
 They end with the job (two minutes later if it is deleted), and are silent without the operator, of
