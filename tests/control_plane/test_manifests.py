@@ -14,7 +14,11 @@ from gossip_operator.cli import PREFIX
 from gossip_operator.cli import main as operator_main
 from gossip_operator.shell import app
 
-pytestmark = [pytest.mark.control_plane, pytest.mark.timeout(120)]
+pytestmark = [
+    pytest.mark.control_plane,
+    pytest.mark.usefixtures("definition"),
+    pytest.mark.timeout(120),
+]
 
 MANIFESTS = Path("manifests")
 SYSTEM = "gossip-system"

@@ -50,8 +50,10 @@ class Plugin:
     ) -> subprocess.Popen[str]:
         """Start a command."""
         kubectl = self.bed.control_plane.programs / "kubectl"
+        # Where the tests run in the background, interrupts are ignored, and so by their children.
+        attentive = ("env", "--default-signal=INT")
         return subprocess.Popen(
-            [kubectl, "gossip", "-n", self.namespace, *arguments],
+            [*attentive, kubectl, "gossip", "-n", self.namespace, *arguments],
             env=self.environment | environment,
             stdin=stdin,
             stdout=stdout,
