@@ -4,19 +4,23 @@ Those modules are imported by the command that needs them, so that help is quick
 be said before the command or after it, as with kubectl.
 """
 
+import os
+import signal
 import sys
+import threading
 from dataclasses import dataclass
 from datetime import timedelta
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
 
 import typer
 
 from gossip_api.duration import parse_duration
 from gossip_api.errors import InvalidJob
 from gossip_api.names import Role
-from gossip_kubectl.errors import INVALID, TROUBLE, InvalidCommand, PluginError
+from gossip_kubectl.errors import INTERRUPTED, INVALID, TROUBLE, InvalidCommand, PluginError
 from gossip_kubectl.verdict import Goal
 
 if TYPE_CHECKING:
@@ -42,6 +46,8 @@ Timeout = Annotated[
 JobName = Annotated[str, typer.Argument(metavar="NAME", help="Name of the job.")]
 
 DEFAULT_TIMEOUT = "7d"
+INTERRUPT_SECONDS = 2.0
+"""How long an interrupted command may take to end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,6 +214,8 @@ def wait_command(
 
 def main() -> None:
     """Run the command line and end with its exit code; the entry point of the package."""
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, _interrupt)
     try:
         code = app(prog_name="kubectl gossip", standalone_mode=False)
     except InvalidJob as error:
@@ -221,6 +229,17 @@ def main() -> None:
     if message:
         sys.stderr.write(f"{message}\n")
     sys.exit(code)
+
+
+def _interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:
+    """End in good order, and if that is not to be, all the same.
+
+    What is raised while Python finalizes an object is lost, and the command would go on.
+    """
+    force = threading.Timer(INTERRUPT_SECONDS, os._exit, [INTERRUPTED])
+    force.daemon = True
+    force.start()
+    raise KeyboardInterrupt
 
 
 def _place(

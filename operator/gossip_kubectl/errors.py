@@ -18,6 +18,7 @@ INVALID = 2
 NOT_FOUND = 2
 FAILED = 3
 TIMED_OUT = 124
+INTERRUPTED = 130
 
 
 class PluginError(Exception):

@@ -1,9 +1,24 @@
+import signal
+import subprocess
 import sys
 
 import pytest
 
 from gossip_kubectl.app import main
-from gossip_kubectl.errors import INVALID, OK, TROUBLE
+from gossip_kubectl.errors import INTERRUPTED, INVALID, OK, TROUBLE
+
+DEAF = """
+import time
+from gossip_kubectl import app
+
+class Deaf:
+    def __del__(self):
+        print("now", flush=True)
+        time.sleep(60)  # whatever is raised here is lost
+
+app.app = lambda **_: (Deaf() and None, time.sleep(60))
+app.main()
+"""
 
 
 @pytest.fixture
@@ -16,7 +31,9 @@ def command(monkeypatch, capsys):
             main()
         return end.value.code, *capsys.readouterr()
 
-    return run
+    before = signal.getsignal(signal.SIGINT)
+    yield run
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.mark.parametrize(
@@ -49,3 +66,11 @@ def test_help_needs_no_cluster(command, option):
     code, said, _ = command(option)
     assert code == OK
     assert "kubectl gossip" in said
+
+
+def test_an_interrupt_ends_the_command_also_where_it_would_be_lost():
+    command = ["env", "--default-signal=INT", sys.executable, "-c", DEAF]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "now\n"
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=20) == INTERRUPTED
