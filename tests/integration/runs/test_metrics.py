@@ -219,7 +219,7 @@ def test_what_the_figures_say_while_workers_train_is_known(run):
             assert page.one(f"gossip_worker_{name}", rank=rank) > 0
         assert page.one("gossip_process_peers", role="worker", rank=rank) == 1
     assert page.one("gossip_job_state", state="Running") == 1
-    assert 0 < page.one("gossip_job_progress_ratio") < 1
+    assert 0 < page.one("gossip_job_progress_ratio") <= 1
 
 
 def test_the_phases_add_up_to_the_time_from_the_beginning_to_the_end_of_training(run):
@@ -263,7 +263,8 @@ def test_every_exchange_has_its_duration(run):
         ended = sum(
             one("gossip_worker_exchanges_total", result=result) for result in ("completed", "lost")
         )
-        assert one("gossip_worker_exchange_duration_seconds_count") == ended
+        # What was under way at the last boundary may end after it, and is taken in by nobody.
+        assert one("gossip_worker_exchange_duration_seconds_count") - ended in {0, 1}
         assert one("gossip_worker_exchange_duration_seconds_sum") > 0
 
 

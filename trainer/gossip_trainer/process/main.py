@@ -57,24 +57,27 @@ def main(environ: Mapping[str, str]) -> int:
     member = Member(environment.role, environment.rank, environment.incarnation)
     standing = Standing(member)
     metrics = MetricsPage(environment.role, standing)
-    with ExitStack() as stack:
-        tell = _teller(environment, standing, metrics)
-        events = EventLog(environment.output / EVENTS_FILE, member.name, also=tell)
-        stack.enter_context(closing(events))
-        if environment.status is not None:
-            server = open_status_server(environment.status, standing, metrics.write)
-            stack.enter_context(closing(server))
-            environment = replace(environment, status=server.address)
-        code = EXIT_FAILED
-        try:
-            code = _run(environment, events, standing, metrics)
-        except SystemExit as left:
-            code = left.code if isinstance(left.code, int) else EXIT_FAILED
-            standing.has_left = True
-        finally:
-            standing.phase = "Leaving"
-            leave_last_words(environment.last_words, standing.last_words(finished=code == 0))
-            leave_page(environment.last_metrics, metrics)
+    code, last_metrics = EXIT_FAILED, environment.last_metrics
+    try:
+        with ExitStack() as stack:
+            tell = _teller(environment, standing, metrics)
+            events = EventLog(environment.output / EVENTS_FILE, member.name, also=tell)
+            stack.enter_context(closing(events))
+            if environment.status is not None:
+                server = open_status_server(environment.status, standing, metrics.write)
+                stack.enter_context(closing(server))
+                environment = replace(environment, status=server.address)
+            try:
+                code = _run(environment, events, standing, metrics)
+            except SystemExit as left:
+                code = left.code if isinstance(left.code, int) else EXIT_FAILED
+                standing.has_left = True
+            finally:
+                standing.phase = "Leaving"
+                leave_last_words(environment.last_words, standing.last_words(finished=code == 0))
+    finally:
+        # Not before the last answer, or a counter would fall from that to the page.
+        leave_page(last_metrics, metrics)
     return code
 
 
