@@ -213,11 +213,13 @@ def test_counters_only_rise_from_page_to_page(run):
 
 
 def test_what_the_figures_say_while_workers_train_is_known(run):
-    page = while_training(run)[-1]
+    # Near the end one is done before the other, which then has no peer any more.
+    page = [
+        p for p in while_training(run) if p.of("gossip_process_peers", role="worker") == [1, 1]
+    ][-1]
     for rank in ("0", "1"):
         for name in ("loss", "gradient_norm", "learning_rate", "push_sum_weight"):
             assert page.one(f"gossip_worker_{name}", rank=rank) > 0
-        assert page.one("gossip_process_peers", role="worker", rank=rank) == 1
     assert page.one("gossip_job_state", state="Running") == 1
     assert 0 < page.one("gossip_job_progress_ratio") <= 1
 
