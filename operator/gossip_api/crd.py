@@ -30,6 +30,7 @@ _COLUMNS = (
     ("Consensus", "string", f"{_PROGRESS}.consensusDistance", 1),
     ("ETA", "integer", f"{_PROGRESS}.etaSeconds", 1),
     ("Restarts", "integer", ".status.restarts", 1),
+    ("Model", "string", ".status.result.model", 1),
     ("Message", "string", '.status.conditions[?(@.type=="Progressing")].message', 1),
 )
 """Name, type, path and priority; kubectl shows priority 1 with `-o wide` only."""

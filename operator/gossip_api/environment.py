@@ -53,12 +53,15 @@ class ProcessEnvironment:
     trace: bool = False
     """Whether to log everything the algorithm is told, so that the run can be replayed."""
     fresh: bool = False
-    """Whether nobody has trained yet, as far as the one who starts it knows: a replacement that
-    finds no peer to copy may begin from the seed then."""
+    """Whether nobody trains yet, as far as the one who starts it knows: who finds neither a peer to
+    copy nor a checkpoint may begin from the seed then."""
     status: str | None = None
     """Address to serve `/status`, `/readyz` and `/metrics` at, `host:port`; None for none."""
     last_words: Path | None = None
     """File for the process's last words, read by Kubernetes as the termination message."""
+    checkpoints: str | None = None
+    """Folder or URL of the job's checkpoints, in which every process has a folder of its own; None
+    where nothing is saved."""
     last_metrics: Path | None = None
     """File for the process's metrics as they were at its end; None where nobody outlives it who
     would read them."""
@@ -81,6 +84,7 @@ class ProcessEnvironment:
             "FRESH": int(self.fresh),
             "STATUS": self.status,
             "LAST_WORDS": self.last_words,
+            "CHECKPOINTS": self.checkpoints,
             "LAST_METRICS": self.last_metrics,
         }
         return {PREFIX + name: str(value) for name, value in values.items() if value is not None}
@@ -105,6 +109,7 @@ class ProcessEnvironment:
             fresh=reader.read("FRESH", _flag, fallback=False, required=False),
             status=reader.read("STATUS", _address, fallback=None, required=False),
             last_words=reader.read("LAST_WORDS", Path, fallback=None, required=False),
+            checkpoints=reader.read("CHECKPOINTS", str, fallback=None, required=False),
             last_metrics=reader.read("LAST_METRICS", Path, fallback=None, required=False),
         )
         if reader.problems:

@@ -1,12 +1,14 @@
 """The job document: everything a user says about one training job."""
 
+from datetime import timedelta
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
+from gossip_api.checkpoint import Checkpoint
 from gossip_api.evaluation import Evaluation, Evaluator
 from gossip_api.monitoring import Monitoring
-from gossip_api.names import JOB_NAME_MAX_LENGTH, JOB_NAME_PATTERN
+from gossip_api.names import JOB_NAME_MAX_LENGTH, JOB_NAME_PATTERN, Role
 from gossip_api.network import Discovery, Security
 from gossip_api.record import Record, Rule, StringMap
 from gossip_api.run_policy import RunPolicy
@@ -27,8 +29,10 @@ _PLAINTEXT = (
 FIXED = (
     "strategy",
     "workers.template",
+    "workers.devicesPerWorker",
     "server",
     "training",
+    "checkpoint",
     "evaluation",
     "evaluator",
     "discovery",
@@ -96,6 +100,16 @@ class JobSpec(Record):
             f"|| self.workers.replicas in {list(POWERS_OF_TWO)}",
         ),
         Rule(
+            field="training.batchSize",
+            message="must be a multiple of workers.devicesPerWorker, which share every batch; "
+            "change one of the two",
+            holds=lambda spec: spec.training.batch_size % spec.workers.devices_per_worker == 0,
+            cel="!has(self.workers) || !has(self.workers.devicesPerWorker) "
+            "|| (has(self.training.batchSize) "
+            "&& self.training.batchSize % self.workers.devicesPerWorker == 0) "
+            "|| (!has(self.training.batchSize) && 32 % self.workers.devicesPerWorker == 0)",
+        ),
+        Rule(
             field="strategy.allReduce.allowPlaintext",
             message=_PLAINTEXT,
             holds=lambda spec: (
@@ -131,8 +145,8 @@ class JobSpec(Record):
     )
 
     suspend: bool = False
-    """Whether the job rests: its pods are ended, and what they learned is lost. Most of the job may
-    change only then."""
+    """Whether the job rests: its pods are ended. Resumed, it goes on from its checkpoints; without
+    `checkpoint` what was learned is lost. Most of the job may change only then."""
     strategy: Strategy
     """How workers share what they learn."""
     workers: Workers = Workers()
@@ -141,6 +155,9 @@ class JobSpec(Record):
     """The servers of ElasticAveraging and ParameterServer, which hold the job's model."""
     training: Training
     """What is trained, on what, by what, and for how long."""
+    checkpoint: Checkpoint | None = None
+    """What the job saves while it trains, so that it goes on where it was; nothing where left
+    out."""
     evaluation: Evaluation = Evaluation()
     """How the workers' models are averaged and the average is tested."""
     evaluator: Evaluator = Evaluator()
@@ -155,6 +172,13 @@ class JobSpec(Record):
     """When to give up, and what to leave behind."""
     simulation: Simulation | None = None
     """Machines, network and faults of `gossip simulate`; ignored by everything else."""
+
+    @property
+    def resume_interval(self) -> timedelta | None:
+        """Time between two checkpoints of a worker; None where workers save none to go on from."""
+        if self.checkpoint is None or not self.checkpoint.is_written_by(Role.WORKER):
+            return None
+        return self.checkpoint.every
 
     @property
     def num_shards(self) -> int:

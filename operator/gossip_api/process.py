@@ -17,12 +17,13 @@ Phase = Literal["Starting", "Waiting", "Joining", "Training", "Serving", "Finish
 LAST_WORDS_LIMIT = 4096
 """Bytes that Kubernetes keeps of a termination message."""
 REASON_LIMIT = 1024
+MODEL_LIMIT = 1536
 
 
 class Stop(Record):
     """Why the job as a whole ends; once there it stays."""
 
-    reason: Literal["budget", "target", "deadline", "interrupted"]
+    reason: Literal["budget", "target", "deadline", "interrupted", "diverged"]
     """What ended it."""
     by: str
     """The member that said so first."""
@@ -95,6 +96,9 @@ class LastWords(Record):
     """Why the job ended, if it did."""
     result: Score | None = None
     """Of the evaluator that concluded: the job's result."""
+    model: Annotated[str, Field(max_length=MODEL_LIMIT)] | None = None
+    """Of the evaluator that concluded: where it saved the job's model, a path or URL; absent if
+    only its own folder has it."""
     reason: Annotated[str, Field(max_length=REASON_LIMIT)] | None = None
     """Why it failed, in one line."""
 

@@ -28,6 +28,8 @@ class Reason(_Word):
     SPEC_VALID = "SpecValid", "The job can be carried out."
     INVALID_SPEC = "InvalidSpec", "The operator cannot make sense of the job."
     INVALID_POD_TEMPLATE = "InvalidPodTemplate", "The API server refuses pods of this template."
+    CLAIM_NOT_FOUND = "ClaimNotFound", "The claim for the checkpoints is not there."
+    CLAIM_NOT_SHARED = "ClaimNotShared", "Not all pods that save checkpoints can mount the claim."
 
     # WorkersReady and Degraded
     ALL_READY = "AllReady", "As many workers as asked for are up."
@@ -62,6 +64,7 @@ class Reason(_Word):
     # Failed
     NOT_FAILED = "NotFailed", "The job has not failed."
     USER_ERROR = "UserError", "A process found the job at fault, so that trying again is in vain."
+    DIVERGED = "Diverged", "The loss was not a finite number; a lower learning rate may help."
     TOO_FEW_WORKERS = "TooFewWorkers", "Fewer workers than `minReplicas` can still be kept."
     START_DEADLINE_EXCEEDED = "StartDeadlineExceeded", "`minReplicas` were not up in time."
     ACTIVE_DEADLINE_EXCEEDED = "ActiveDeadlineExceeded", "The job did not end in time."

@@ -17,7 +17,7 @@ from gossip_api.reasons import EventReason, Reason
 from gossip_api.record import Record, TaggedRecord, record_in
 from gossip_api.status import JobStatus
 from gossip_api.structural import structural_schema
-from gossip_api.training import MODEL_NAME
+from gossip_api.training import DATA_NAME, MODEL_NAME
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,6 +52,7 @@ _TYPES = {"string": "text", "integer": "whole number", "number": "number", "bool
 _KNOWN_PATTERNS = {
     PATTERN: "duration, like `500ms`, `60s`, `1h30m`, `2d`",
     MODEL_NAME: "text",
+    DATA_NAME: "text",
     JOB_NAME_PATTERN: "text",
 }
 _LIMITS = {

@@ -121,6 +121,8 @@ class Result(Record):
     """Median step of the workers."""
     epoch: str | None = None
     """Job-wide epochs."""
+    model: str | None = None
+    """Where the model lies: `pvc://claim/path`, or a URL; absent for a job without checkpoints."""
 
 
 class Launched(Record):

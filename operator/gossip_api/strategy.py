@@ -9,6 +9,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
+from gossip_api.compression import Compression
 from gossip_api.duration import Duration
 from gossip_api.record import Record, Rule, TaggedRecord
 from gossip_api.topology import WITHOUT_CHOICE, Topology
@@ -46,6 +47,25 @@ class GossipSettings(TaggedRecord):
             "|| !has(self.topology) || !has(self.topology.type) "
             f"|| self.topology.type in {['Complete', *WITHOUT_CHOICE]}",
         ),
+        Rule(
+            field="compression.type",
+            message="must not be Int8: its differences are from what both ends know, and peers "
+            "that are drawn anew know nothing of each other; use BFloat16",
+            holds=lambda gossip: gossip.compression is None or gossip.compression.type != "Int8",
+            cel="!has(self.compression) || self.compression.type != 'Int8'",
+        ),
+        Rule(
+            field="compression.type",
+            message="must be BFloat16 where exchange is not Pull: only a reader chooses which "
+            "fragment it takes; use BFloat16 or exchange Pull",
+            holds=lambda gossip: (
+                gossip.compression is None
+                or gossip.compression.type != "Partial"
+                or gossip.exchange == "Pull"
+            ),
+            cel="!has(self.compression) || self.compression.type != 'Partial' "
+            "|| !has(self.exchange) || self.exchange == 'Pull'",
+        ),
     )
 
     exchange: Literal["Pull", "Push", "Pairwise", "PushSum"] = "Pull"
@@ -65,6 +85,9 @@ class GossipSettings(TaggedRecord):
     UniformOthers: any of them. Balanced: as given by a permutation that all draw alike, so that in
     step nobody is chosen twice. Left out: Uniform for Pull and Push, UniformOthers for the rest.
     PushSum takes all of them, save with Complete."""
+    compression: Compression | None = None
+    """How models are made smaller before they travel: BFloat16, with exchange Pull also Partial.
+    Left out: they travel as they are."""
 
     @property
     def chosen_selection(self) -> Literal["Uniform", "UniformOthers", "Balanced"]:
@@ -77,6 +100,18 @@ class GossipSettings(TaggedRecord):
 class ElasticAveragingSettings(Record):
     """Settings of elastic averaging: every worker and the server's centre attract each other."""
 
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            field="compression.type",
+            message="must not be Partial: a server's part is exchanged as a whole; use Int8 or "
+            "BFloat16",
+            holds=lambda elastic: (
+                elastic.compression is None or elastic.compression.type != "Partial"
+            ),
+            cel="!has(self.compression) || self.compression.type != 'Partial'",
+        ),
+    )
+
     period: Period = 1
     """An exchange with the server happens every `period` steps."""
     moving_rate: Weight | None = None
@@ -84,6 +119,9 @@ class ElasticAveragingSettings(Record):
     0.8 over the number of workers, as in the paper."""
     overlap: bool = True
     """Train on while an exchange is under way and move at the next step boundary after it."""
+    compression: Compression | None = None
+    """How points and differences are made smaller before they travel: BFloat16 or Int8. Left out:
+    they travel as they are."""
 
 
 class ParameterServerSettings(Record):
@@ -122,6 +160,7 @@ class LocalSGDSettings(TaggedRecord):
     tag: ClassVar[str] = "averaging"
     only: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "partner_deadline": ("Gossip",),
+        "compression": ("Gossip",),
         "allow_plaintext": ("AllReduce",),
     }
     rules: ClassVar[tuple[Rule, ...]] = (
@@ -135,6 +174,13 @@ class LocalSGDSettings(TaggedRecord):
             cel="!has(self.averaging) || self.averaging != 'Gossip' || !has(self.outer) "
             "|| !has(self.outer.optimizer) || self.outer.optimizer == 'HeavyBall'",
         ),
+        Rule(
+            field="compression.type",
+            message="must be BFloat16: partners are drawn anew for every outer step, so none knows "
+            "what a difference would be from, and an outer step takes all of the model",
+            holds=lambda local: local.compression is None or local.compression.type == "BFloat16",
+            cel="!has(self.compression) || self.compression.type == 'BFloat16'",
+        ),
     )
 
     period: Period = 500
@@ -146,6 +192,9 @@ class LocalSGDSettings(TaggedRecord):
     """
     partner_deadline: Duration = timedelta(seconds=60)
     """How long to wait for the partner of an outer step before taking it alone."""
+    compression: Compression | None = None
+    """How models are made smaller before they travel: BFloat16. Left out: they travel as they are.
+    """
     allow_plaintext: bool = False
     """Allow models to travel unencrypted, as torch.distributed sends them. Must be said under
     `security.mutualTLS`; the network has to protect them then."""
@@ -212,6 +261,14 @@ class Strategy(TaggedRecord):
         chosen: Settings | None = getattr(self, member)
         assert chosen is not None, "validation fills the chosen member"
         return chosen
+
+    @property
+    def compression(self) -> Compression | None:
+        """How vectors are made smaller before they travel; None where they are not."""
+        settings = self.settings
+        if isinstance(settings, AllReduceSettings | ParameterServerSettings):
+            return None
+        return settings.compression
 
     @property
     def uses_server(self) -> bool:

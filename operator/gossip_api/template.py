@@ -34,6 +34,11 @@ class Container(FreeRecord):
     """A name of lower-case letters, digits and `-`; the one that trains is called `trainer`."""
     image: str | None = None
     """The image; of `trainer` the operator's default image where left out."""
+    command: Annotated[tuple[str, ...], Field(strict=False)] | None = None
+    """The program and its first arguments. In the workers' `trainer` a training script of one's
+    own, which opens a `gossip_trainer.Session`; left out: the built-in training loop."""
+    args: Annotated[tuple[str, ...], Field(strict=False)] | None = None
+    """More arguments; without `command` for the entry point of the image."""
 
 
 class PodSpec(FreeRecord):

@@ -8,10 +8,9 @@ from pydantic import Field, JsonValue
 
 from gossip_api.record import Record, Rule, TaggedRecord
 
-MODEL_NAME = (
-    r"^([a-z][a-z0-9_]*"
-    r"|[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*:[A-Za-z_][A-Za-z0-9_]*)$"
-)
+_CALLABLE = r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*:[A-Za-z_][A-Za-z0-9_]*"
+MODEL_NAME = rf"^([a-z][a-z0-9_]*|{_CALLABLE})$"
+DATA_NAME = rf"^([a-z][a-z0-9-]*|{_CALLABLE})$"
 
 Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
@@ -19,26 +18,35 @@ BelowOne = Annotated[float, Field(ge=0, lt=1)]
 Count = Annotated[int, Field(ge=1)]
 
 
-BUILT_IN_MODELS = ("mlp", "cnn", "resnet18", "quadratic")
+BUILT_IN_MODELS = ("mlp", "cnn", "resnet18", "quadratic", "gpt")
+"""Models of every installation; more names are torchvision's, which only the trainer knows."""
 
 
 class Model(Record):
     """The neural network."""
 
-    rules: ClassVar[tuple[Rule, ...]] = (
-        Rule(
-            field="name",
-            message=f"must be one of {', '.join(BUILT_IN_MODELS)}, or package.module:callable",
-            holds=lambda model: ":" in model.name or model.name in BUILT_IN_MODELS,
-            cel=f"self.name.contains(':') || self.name in {list(BUILT_IN_MODELS)}",
-        ),
-    )
-
     name: Annotated[str, Field(pattern=MODEL_NAME)]
-    """A built-in model (mlp, cnn, resnet18, quadratic) or `package.module:callable`, which returns
+    """A built-in model (mlp, cnn, quadratic, gpt), one of torchvision's classification models by
+    its name (resnet50, vit_b_16, convnext_tiny, ...), or `package.module:callable`, which returns
     one."""
     args: dict[str, JsonValue] = Field(default_factory=dict)
     """Keyword arguments of the model."""
+
+
+_UNDIVIDED = ("quadratic", "text", "webdataset")
+
+
+BUILT_IN_DATA = (
+    "digits",
+    "fashion-mnist",
+    "cifar10",
+    "imagefolder",
+    "webdataset",
+    "synthetic",
+    "quadratic",
+    "text",
+)
+"""Data sets of every installation."""
 
 
 class Data(Record):
@@ -46,15 +54,26 @@ class Data(Record):
 
     rules: ClassVar[tuple[Rule, ...]] = (
         Rule(
+            field="name",
+            message=f"must be one of {', '.join(BUILT_IN_DATA)}, or package.module:callable",
+            holds=lambda data: ":" in data.name or data.name in BUILT_IN_DATA,
+            cel=f"self.name.contains(':') || self.name in {list(BUILT_IN_DATA)}",
+        ),
+        Rule(
             field="sharding",
-            message="must be Partition or Shared with data quadratic, which has no classes",
-            holds=lambda data: data.name != "quadratic" or data.sharding != "ByLabel",
-            cel="self.name != 'quadratic' || !has(self.sharding) || self.sharding != 'ByLabel'",
+            message="must be Partition or Shared with data quadratic, text and webdataset, "
+            "whose examples cannot be sorted by class",
+            holds=lambda data: data.name not in _UNDIVIDED or data.sharding != "ByLabel",
+            cel=f"!(self.name in {list(_UNDIVIDED)}) || !has(self.sharding) "
+            "|| self.sharding != 'ByLabel'",
         ),
     )
 
-    name: Literal["digits", "fashion-mnist", "cifar10", "synthetic", "quadratic"]
-    """The data set's name; digits, synthetic and quadratic need no files."""
+    name: Annotated[str, Field(pattern=DATA_NAME)]
+    """A built-in data set (digits, fashion-mnist, cifar10, imagefolder, webdataset, synthetic,
+    quadratic, text) or `package.module:callable`, which returns one. Digits, synthetic and
+    quadratic need no files, nor does text, which is that of Python's own modules where no other is
+    named."""
     root: Annotated[str, Field(min_length=1)] | None = None
     """Folder with the data set's files."""
     sharding: Literal["Partition", "Shared", "ByLabel"] = "Partition"
@@ -93,6 +112,9 @@ class Optimizer(TaggedRecord):
     """Nesterov's momentum instead of the heavy ball's."""
     weight_decay: NotNegative = 0.0
     """Weight decay; with adamw decoupled from the gradient, else an L2 penalty."""
+    decay_norms: bool = True
+    """Whether weight decay takes in norms and biases, which are the parameters of fewer than two
+    dimensions."""
     betas: Annotated[tuple[BelowOne, BelowOne], Field(strict=False)] = (0.9, 0.999)
     """Decay rates of the two moments of adam and adamw."""
     epsilon: Positive = 1e-8
@@ -213,6 +235,18 @@ class Training(Record):
             "|| self.model.name.contains(':')",
         ),
         Rule(
+            field="model.name",
+            message="must be gpt or package.module:callable with data text, which is tokens; "
+            "change model or data",
+            holds=lambda training: (
+                training.data.name != "text"
+                or training.model.name == "gpt"
+                or ":" in training.model.name
+            ),
+            cel="self.data.name != 'text' || self.model.name == 'gpt' "
+            "|| self.model.name.contains(':')",
+        ),
+        Rule(
             field="data.name",
             message="must be quadratic with model quadratic; change model or data",
             holds=lambda training: (
@@ -231,6 +265,23 @@ class Training(Record):
             cel="!has(self.target) || self.target.metric != 'accuracy' "
             "|| self.data.name != 'quadratic'",
         ),
+        Rule(
+            field="gradientAccumulation",
+            message="must be at most batchSize, which it divides",
+            holds=lambda training: training.gradient_accumulation <= training.batch_size,
+            cel="!has(self.gradientAccumulation) || self.gradientAccumulation <= 32 "
+            "&& !has(self.batchSize) "
+            "|| has(self.batchSize) && self.gradientAccumulation <= self.batchSize",
+        ),
+        Rule(
+            field="labelSmoothing",
+            message="must be 0 with data quadratic, which has no classes",
+            holds=lambda training: (
+                training.label_smoothing == 0 or training.data.name != "quadratic"
+            ),
+            cel="!has(self.labelSmoothing) || self.labelSmoothing == 0.0 "
+            "|| self.data.name != 'quadratic'",
+        ),
     )
 
     model: Model
@@ -239,6 +290,22 @@ class Training(Record):
     """The data set."""
     batch_size: Count = 32
     """Samples per step of every worker."""
+    gradient_accumulation: Count = 1
+    """In how many parts, one after the other, a batch's gradient is computed. The parts need less
+    memory; the step is the same up to rounding, but batch norms see one part at a time."""
+    gradient_clipping: Positive | None = None
+    """The greatest Euclidean norm of the gradient that a step follows; a longer one is scaled down.
+    Of all workers' mean where they average gradients, else of the worker's own."""
+    precision: Literal["float32", "bfloat16", "float16"] = "float32"
+    """What forward and backward compute in, as torch's autocast does. Parameters, gradients and all
+    that is exchanged stay as they are. With float16 the loss is scaled, and the scale adapts."""
+    memory_format: Literal["Contiguous", "ChannelsLast"] = "Contiguous"
+    """How images and the weights of convolutions lie in memory. ChannelsLast is faster for many
+    convolutional networks; only for images."""
+    compile: bool = False
+    """Compile the model with torch.compile; needs a C++ compiler where workers run."""
+    label_smoothing: BelowOne = 0.0
+    """How much of a training target is spread evenly over all classes; evaluation has none."""
     optimizer: Optimizer
     """The local optimizer of every worker."""
     schedule: Schedule = Schedule()
@@ -247,5 +314,15 @@ class Training(Record):
     """How much to train."""
     target: Target | None = None
     """A goal that ends the job early."""
+    learning_rate_workers: Count | None = None
+    """The number of workers that the learning rate is meant for: while another number lives, it is
+    in proportion to that. Left out: it stays as it is, whoever comes or goes."""
+    non_finite: Literal["Stop", "Skip"] = "Stop"
+    """What a loss or gradient that is not finite does. Stop: the job fails with the reason. Skip:
+    the step is left out and counted."""
+    initial_model: Annotated[str, Field(min_length=1)] | None = None
+    """A state dict in safetensors that training begins with in place of the seed's model: a path,
+    or a bucket's URL as of `checkpoint.storage`. Names and shapes must be those of the model; what
+    `gossip export` writes fits."""
     seed: Annotated[int, Field(ge=0, le=2**31 - 1)] = 1
     """Decides initial model, data order and choice of peers."""

@@ -10,6 +10,9 @@ from gossip_api.template import PodTemplate
 MAX_WORKERS = 100_000
 """A rank has at most five digits."""
 
+MAX_DEVICES = 16
+"""GPUs of the largest machines that pods are given whole."""
+
 Replicas = Annotated[int, Field(ge=1, le=MAX_WORKERS)]
 
 
@@ -41,6 +44,9 @@ class Workers(Record):
     """Training begins when this many workers are up, and fails when fewer can be kept."""
     max_replicas: Replicas | None = None
     """The largest number that `replicas` may be set to."""
+    devices_per_worker: Annotated[int, Field(ge=1, le=MAX_DEVICES)] = 1
+    """GPUs of every worker, which share its batches; as many as the `nvidia.com/gpu` in the limits
+    of its pods. Where there is no GPU, processes on the CPU take their place."""
     template: PodTemplate | None = None
     """What the workers' pods are like. Left out: the operator's default image and no GPU."""
 

@@ -25,7 +25,7 @@ from gossip_api.training import MODEL_NAME
 
 TEXTS = {
     PATTERN: st.sampled_from(["500ms", "60s"]),
-    MODEL_NAME: st.sampled_from(["mlp", "quadratic", "other", "a.b:c"]),
+    MODEL_NAME: st.sampled_from(["mlp", "gpt", "quadratic", "a.b:c"]),
     CONTAINER_NAME: st.sampled_from(["trainer", "proxy"]),
 }
 NUMBERS = (0.0, 0.5, 0.999, 1.0, 1.5, 3.0, 100.0)

@@ -29,6 +29,8 @@ def without_nulls(value, schema):
             for key, item in value.items()
             if item is not None or key not in parts
         }
+    if isinstance(value, dict) and "additionalProperties" in schema:
+        return {key: item for key, item in value.items() if item is not None}
     if isinstance(value, list) and "items" in schema:
         return [without_nulls(item, schema["items"]) for item in value]
     return value

@@ -10,6 +10,7 @@ from types import SimpleNamespace
 _TRANSLATIONS = (
     (r"has\(([\w.]+)\.(\w+)\)", r"has(\1, '\2')"),
     (r"([\w.]+)\.contains\(('[^']*')\)", r"(\2 in \1)"),
+    (r"([\w.]+)\.matches\((r?'[^']*')\)", r"matches(\2, \1)"),
     (r"\.(all|exists_one)\((\w+), ", r".\1(lambda \2: "),
     (r"\[", "Items(["),
     (r"\]", "])"),
@@ -37,6 +38,7 @@ def holds(expression, document):
     for pattern, replacement in _TRANSLATIONS:
         expression = re.sub(pattern, replacement, expression)
     names = {"self": _wrapped(document), "has": hasattr, "size": len, "Items": Items}
+    names["matches"] = lambda pattern, text: re.search(pattern, text) is not None
     result = eval(expression.strip(), {"__builtins__": {}, **names})  # our own text, in a test
     assert isinstance(result, bool), expression
     return result

@@ -109,7 +109,7 @@ template = optional(
 counts = st.lists(st.integers(1, 64), min_size=3, max_size=3).map(sorted)
 workers = counts.map(
     lambda three: dict(zip(("minReplicas", "replicas", "maxReplicas"), three, strict=True))
-) | optional({}, replicas=count, template=template)
+) | optional({}, replicas=count, devicesPerWorker=st.just(1), template=template)
 rate = {"learningRate": positive}
 momenta = st.sampled_from(
     [
@@ -122,12 +122,13 @@ momenta = st.sampled_from(
 )
 sgd = st.builds(
     lambda base, momentum: {**base, **momentum},
-    optional({"name": st.just("sgd"), **rate}, weightDecay=not_negative),
+    optional({"name": st.just("sgd"), **rate}, weightDecay=not_negative, decayNorms=st.booleans()),
     momenta,
 )
 adam = optional(
     {"name": st.sampled_from(["adam", "adamw"]), **rate},
     weightDecay=not_negative,
+    decayNorms=st.booleans(),
     betas=st.lists(below_one, min_size=2, max_size=2),
     epsilon=positive,
 )
@@ -172,6 +173,12 @@ training = optional(
         "budget": budget,
     },
     batchSize=count,
+    gradientAccumulation=st.just(1),
+    gradientClipping=positive,
+    precision=st.sampled_from(["float32", "bfloat16", "float16"]),
+    memoryFormat=st.sampled_from(["Contiguous", "ChannelsLast"]),
+    compile=st.booleans(),
+    labelSmoothing=below_one,
     schedule=step | constant | cosine,
     target=target,
     seed=st.integers(0, 2**31 - 1),
@@ -211,6 +218,16 @@ other_parts = optional(
         ttlAfterFinished=duration,
         backoffLimitPerWorker=st.integers(0, 9),
         cleanPods=st.sampled_from(["Running", "All", "None"]),
+    ),
+    checkpoint=optional(
+        {
+            "storage": st.sampled_from(
+                [{"claimName": "a"}, {"url": "s3://bucket/runs"}, {"url": "gs://bucket"}]
+            )
+        },
+        every=duration.filter(lambda text: text != "500ms"),
+        keep=st.integers(1, 100),
+        writers=st.sampled_from(["All", "Evaluator"]),
     ),
     suspend=st.booleans(),
     evaluator=optional({}, template=template),
@@ -283,6 +300,7 @@ def mutated(draw):
             "averaging",
             "fallback",
             "server",
+            "claimName",
             "momentum",
             "epochs",
             "epsilon",

@@ -20,6 +20,7 @@ ENVIRONMENT = ProcessEnvironment(
     tls=Path("/run/tls"),
     start_with=4,
     shared_memory=True,
+    checkpoints="s3://bucket/runs/1-2-3",
     last_metrics=Path("/run/metrics/worker-3-1.prom"),
 )
 
@@ -30,11 +31,12 @@ def test_the_environment_survives_being_written():
 
 def test_what_may_be_missing_has_a_default():
     variables = ENVIRONMENT.to_environ()
-    for name in ("TLS", "START_WITH", "SHARED_MEMORY", "LAST_METRICS"):
+    for name in ("TLS", "START_WITH", "SHARED_MEMORY", "CHECKPOINTS", "LAST_METRICS"):
         del variables[f"GOSSIP_{name}"]
     environment = ProcessEnvironment.from_environ(variables)
     assert (environment.tls, environment.start_with) == (None, 1)
     assert environment.shared_memory is False
+    assert environment.checkpoints is None
     assert environment.last_metrics is None
     assert "GOSSIP_TLS" not in environment.to_environ()
 

@@ -4,6 +4,7 @@ import pytest
 
 from gossip_api.errors import InvalidJob
 from gossip_api.loading import parse_job
+from gossip_api.training import Training
 
 JOB = """\
 apiVersion: gossip.training/v1alpha1
@@ -103,7 +104,7 @@ def problem(old, new):
             "budget: {epochs: 1}\n    batch_size: 4",
             (
                 "job.yaml:11:5: spec.training.batch_size: unknown key (did you mean batchSize?); "
-                "allowed here: model, data, batchSize, optimizer, schedule, budget, target, seed"
+                f"allowed here: {', '.join(Training.field_names())}"
             ),
         ),
         (

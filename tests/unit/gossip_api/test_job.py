@@ -49,6 +49,17 @@ def test_a_strategy_without_servers_refuses_them(kind):
         JobSpec.model_validate(spec({"type": kind}, security=security, server={"shards": 1}))
 
 
+@pytest.mark.parametrize(
+    ("checkpoint", "seconds"),
+    [(None, None), ({}, 300), ({"every": "1m"}, 60), ({"writers": "Evaluator"}, None)],
+)
+def test_a_resumed_job_goes_on_only_from_what_its_workers_saved(checkpoint, seconds):
+    if checkpoint is not None:
+        checkpoint = {"storage": {"claimName": "models"}} | checkpoint
+    found = JobSpec.model_validate(spec({"type": "Gossip"}, checkpoint=checkpoint)).resume_interval
+    assert (found and found.total_seconds()) == seconds
+
+
 COLLECTIVES = {"AllReduce": "allReduce", "LocalSGD": "localSGD"}
 
 
@@ -95,6 +106,17 @@ def test_without_fallback_the_number_of_workers_is_a_power_of_two(family):
     for replicas in (3, 6, 2**16 + 2):
         with pytest.raises(ValidationError, match=r"workers\.replicas: must be a power of two"):
             JobSpec.model_validate(spec(strategy, workers={"replicas": replicas}))
+
+
+def test_a_batch_is_divided_among_the_devices_of_a_worker():
+    for devices, batch_size in [(1, 7), (2, 32), (3, 96)]:
+        divided = spec({"type": "Gossip"}, workers={"devicesPerWorker": devices})
+        divided["training"] |= {"batchSize": batch_size}
+        assert JobSpec.model_validate(divided)
+    with pytest.raises(
+        ValidationError, match=r"training\.batchSize: must be a multiple of workers"
+    ):
+        JobSpec.model_validate(spec({"type": "Gossip"}, workers={"devicesPerWorker": 3}))
 
 
 def test_the_status_is_not_part_of_what_the_user_wants():

@@ -159,7 +159,11 @@ def test_a_file_that_cannot_be_read_is_an_invalid_job(tmp_path, case):
 def test_the_resolved_document_has_every_default_and_makes_an_equal_job():
     job = parse_job(JOB)
     document = yaml.safe_load(resolved_yaml(job))
-    assert document["spec"]["workers"] == {"replicas": 1, "minReplicas": 1}
+    assert document["spec"]["workers"] == {
+        "replicas": 1,
+        "minReplicas": 1,
+        "devicesPerWorker": 1,
+    }
     assert document["spec"]["strategy"]["gossip"]["mixingWeight"] == 0.5
     assert document["spec"]["evaluation"]["every"] == "1m"
     assert parse_job(resolved_yaml(job)) == job

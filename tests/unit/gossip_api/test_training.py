@@ -190,3 +190,17 @@ def test_the_quadratic_has_no_classes_to_divide_workers_by():
     with pytest.raises(ValidationError, match="sharding: must be Partition or Shared"):
         Data(name="quadratic", sharding="ByLabel")
     assert Data(name="quadratic", sharding="Shared")
+
+
+def test_text_is_tokens_for_a_gpt_or_a_model_of_ones_own():
+    assert training(data={"name": "text"}, model={"name": "gpt"}).model.name == "gpt"
+    assert training(data={"name": "text"}, model={"name": "own.module:callable"})
+    with pytest.raises(ValidationError, match=r"model\.name: must be gpt or package\.module:"):
+        training(data={"name": "text"})
+
+
+@pytest.mark.parametrize("name", ["text", "webdataset"])
+def test_text_and_tar_shards_are_not_divided_by_class(name):
+    with pytest.raises(ValidationError, match="sharding: must be Partition or Shared"):
+        Data(name=name, sharding="ByLabel")
+    assert Data(name=name, sharding="Shared")
