@@ -22,7 +22,7 @@ operator: $(VENV)/.dev ## Set everything up and run the operator for your kubeco
 
 # Each suite says how much of its time it took.
 .PHONY: test
-test: $(VENV)/.dev data prometheus browser testbed ## Set everything up and run all tests
+test: $(VENV)/.dev data prometheus s3 browser testbed ## Set everything up and run all tests
 	tests/suite parallel 10 $(BIN)/pytest -n 2 -m "not heavy and not control_plane and not nodes" $(TEST_ARGS)
 	tests/suite heavy 25 $(BIN)/pytest -m heavy $(TEST_ARGS)
 	tests/suite control-plane 16 $(BIN)/pytest -n 2 --dist loadfile -m control_plane $(TEST_ARGS)
@@ -84,6 +84,7 @@ generated: generate ## Fail if something generated is not up to date
 bench: $(VENV)/.dev data ## Measure the transport and the cost of exchanging at every step
 	OMP_NUM_THREADS=1 $(BIN)/python tests/bench/bench_pull.py
 	OMP_NUM_THREADS=1 $(BIN)/python tests/bench/bench_steps.py
+	OMP_NUM_THREADS=1 $(BIN)/python tests/bench/bench_input.py
 
 .PHONY: lock
 lock: $(VENV)/.build ## Resolve the dependencies anew into requirements/
@@ -91,6 +92,7 @@ lock: $(VENV)/.build ## Resolve the dependencies anew into requirements/
 	$(BIN)/uv pip compile pyproject.toml --extra operator --extra kubectl $(LOCK_ARGS) -o requirements/operator.txt
 	$(BIN)/uv pip compile pyproject.toml --extra trainer --extra operator --extra dev $(LOCK_ARGS) -o requirements/dev.txt
 	$(torch_cpu) > requirements/torch-cpu.txt
+	printf 'moto[s3]\nflask\nflask-cors\n' | $(BIN)/uv pip compile - $(LOCK_ARGS) -o requirements/s3-server.txt
 	printf 'uv\nhatchling\neditables\n' | $(BIN)/uv pip compile - $(LOCK_ARGS) -o requirements/build.txt
 
 # Needs TORCH_INDEX_URL, the index that has them.
@@ -135,6 +137,14 @@ data:
 .PHONY: prometheus
 prometheus:
 	@tests/install-prometheus
+
+# The server that speaks S3 needs libraries that must not decide over those of the product.
+.PHONY: s3
+s3: $(VENV)/s3/.ready
+$(VENV)/s3/.ready: $(VENV)/.build requirements/s3-server.txt
+	$(BIN)/uv venv --quiet --clear $(VENV)/s3
+	$(BIN)/uv pip install --quiet --python $(VENV)/s3 --require-hashes --requirement requirements/s3-server.txt
+	@touch $@
 
 # Pages are opened in Debian's headless Chromium.
 .PHONY: browser

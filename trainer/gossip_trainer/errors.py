@@ -25,8 +25,27 @@ class CollectiveError(GossipTrainerError):
     """A collective lost a member or its deadline passed."""
 
 
+DIVERGED = "training diverged"  # what the text of every DivergedError begins with
+
+
 class DivergedError(GossipTrainerError):
     """Training led to a model that is not finite."""
+
+
+class DeviceError(GossipTrainerError):
+    """A device failed, or a process that computes on one was lost."""
+
+
+class PlacementError(GossipTrainerError):
+    """A worker sees fewer devices than the job says it has."""
+
+
+class CheckpointError(GossipTrainerError):
+    """A checkpoint cannot be saved or read, or its storage does not answer."""
+
+
+class SessionError(GossipTrainerError):
+    """A training script uses its session in a way that cannot work."""
 
 
 class RunError(GossipTrainerError):
