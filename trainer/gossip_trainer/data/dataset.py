@@ -3,21 +3,25 @@
 Knows neither where the examples came from nor who draws which of them.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
+
+from gossip_trainer.data.stream import BatchStream, IndexedStream, StreamPlan
 
 
 class Batch(NamedTuple):
     """Examples side by side.
 
     Attributes:
-        inputs: floats, shape (num_examples, *input_shape); uint8 before normalisation.
-        targets: int64 class numbers, shape (num_examples,); zeros where there are no classes.
+        inputs: floats, shape (num_examples, *input_shape), uint8 before normalisation; or tokens,
+            int64 of shape (num_examples, context).
+        targets: int64 class numbers, shape (num_examples,), zeros where there are no classes; or
+            each position's next token, shape (num_examples, context).
 
     """
 
@@ -29,8 +33,8 @@ class Grade(NamedTuple):
     """How good a model's outputs for a batch are.
 
     Attributes:
-        loss: the sum of the examples' losses.
-        correct: how many examples' class was found; None where there are no classes.
+        loss: the sum of the losses of all targets.
+        correct: how many targets were found; None where there are no classes.
 
     """
 
@@ -53,28 +57,23 @@ class Dataset(Protocol):
 
     @property
     def num_classes(self) -> int:
-        """How many outputs a model has for an example; targets are 0 to num_classes - 1."""
-        ...
-
-    @property
-    def train_targets(self) -> Tensor:
-        """The class of every training example, int64, shape (num_examples,)."""
-        ...
-
-    def train_batch(self, indices: Tensor) -> Batch:
-        """Return the normalised training examples at `indices` (int64, on the CPU)."""
+        """How many outputs a model has for a target; targets are 0 to num_classes - 1."""
         ...
 
     def test_batches(self, batch_size: int) -> Iterator[Batch]:
-        """Yield the normalised test split in order; the last batch may be smaller."""
+        """Yield the normalised test split in order, at most `batch_size` examples at a time."""
+        ...
+
+    def stream(self, plan: StreamPlan, state: Mapping[str, Any] | None = None) -> BatchStream:
+        """Return a worker's endless stream of training batches, from `state` on."""
         ...
 
     def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        """Return the mean loss of a batch's outputs, shape (num_examples, num_classes)."""
+        """Return the mean loss of a batch's outputs, shape (*targets.shape, num_classes)."""
         ...
 
     def grade(self, outputs: Tensor, targets: Tensor) -> Grade:
-        """Judge a batch's outputs, shape (num_examples, num_classes)."""
+        """Judge a batch's outputs, shape (*targets.shape, num_classes)."""
         ...
 
 
@@ -86,7 +85,23 @@ class Normalization:
     std: tuple[float, ...] = (1.0,)
 
 
-class InMemoryDataset:
+class Classification:
+    """Judges scores of classes: by cross-entropy, and by whether the highest is the target's."""
+
+    def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """Return the mean cross-entropy of all targets."""
+        return cross_entropy(outputs.flatten(0, -2), targets.flatten())
+
+    def grade(self, outputs: Tensor, targets: Tensor) -> Grade:
+        """Judge every target's scores."""
+        scores, wanted = outputs.flatten(0, -2), targets.flatten()
+        return Grade(
+            loss=cross_entropy(scores, wanted, reduction="sum").item(),
+            correct=int((scores.argmax(dim=1) == wanted).sum()),
+        )
+
+
+class InMemoryDataset(Classification):
     """Classification, all examples in memory as they were stored; normalised batch by batch.
 
     Bytes stay bytes: a worker holds 47 MB for Fashion-MNIST instead of 188 MB of floats.
@@ -143,16 +158,9 @@ class InMemoryDataset:
             chosen = slice(begin, begin + batch_size)
             yield Batch(self._normalize(inputs[chosen]), targets[chosen])
 
-    def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        """Return the mean cross-entropy."""
-        return cross_entropy(outputs, targets)
-
-    def grade(self, outputs: Tensor, targets: Tensor) -> Grade:
-        """Judge by cross-entropy and by the most likely class."""
-        return Grade(
-            loss=cross_entropy(outputs, targets, reduction="sum").item(),
-            correct=int((outputs.argmax(dim=1) == targets).sum()),
-        )
+    def stream(self, plan: StreamPlan, state: Mapping[str, Any] | None = None) -> BatchStream:
+        """Return a worker's endless stream of training batches, from `state` on."""
+        return IndexedStream(self, plan, state)
 
     def _normalize(self, raw: Tensor) -> Tensor:
         # The subtraction makes the copy, in float; one in-place pass follows. Measured with

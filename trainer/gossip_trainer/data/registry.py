@@ -7,7 +7,18 @@ from pathlib import Path
 
 from gossip_api.training import Data
 from gossip_trainer.data.dataset import Dataset
-from gossip_trainer.data.sources import cifar10, digits, fashion_mnist, quadratic, synthetic
+from gossip_trainer.data.images.settings import ARGUMENTS as IMAGE_ARGUMENTS
+from gossip_trainer.data.sources import (
+    cifar10,
+    digits,
+    fashion_mnist,
+    imagefolder,
+    own,
+    quadratic,
+    synthetic,
+    text,
+    webdataset,
+)
 from gossip_trainer.errors import DataError
 
 
@@ -23,12 +34,19 @@ SOURCES = {
     "digits": Source(lambda _data, _seed: digits.load()),
     "fashion-mnist": Source(lambda data, _seed: fashion_mnist.load(_root(data))),
     "cifar10": Source(lambda data, _seed: cifar10.load(_root(data))),
+    "imagefolder": Source(
+        lambda data, _seed: imagefolder.load(data.args, _root(data)), arguments=IMAGE_ARGUMENTS
+    ),
     "synthetic": Source(
         lambda data, seed: synthetic.load(data.args, seed), arguments=synthetic.ARGUMENTS
     ),
     "quadratic": Source(
         lambda data, seed: quadratic.load(data.args, seed), arguments=quadratic.ARGUMENTS
     ),
+    "webdataset": Source(
+        lambda data, _seed: webdataset.load(data.args, _root(data)), arguments=webdataset.ARGUMENTS
+    ),
+    "text": Source(lambda data, _seed: text.load(data.args, _root(data)), arguments=text.ARGUMENTS),
 }
 
 
@@ -43,6 +61,8 @@ def load_dataset(settings: Data, seed: int) -> Dataset:
         DataError: files are missing or malformed, or an argument is unknown or has a wrong value.
 
     """
+    if ":" in settings.name:
+        return own.load(settings, seed)
     source = SOURCES[settings.name]
     for name in settings.args:
         if name not in source.arguments:

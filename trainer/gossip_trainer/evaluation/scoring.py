@@ -13,7 +13,7 @@ BATCH_SIZE = 500
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """Mean loss and the share of examples whose class was found, None where there are none."""
+    """Mean loss of a target and the share of targets that were found, None without classes."""
 
     loss: float
     accuracy: float | None
@@ -28,13 +28,15 @@ def score(
     `after_batch` is called between batches, for what cannot wait until a long test is over.
     """
     module.eval()
-    loss, correct, examples = 0.0, 0, 0
+    loss, correct, graded = 0.0, 0, 0
     has_classes = True
-    for inputs, targets in dataset.test_batches(BATCH_SIZE):
+    device = next((each.device for each in module.parameters()), torch.device("cpu"))
+    for batch in dataset.test_batches(BATCH_SIZE):
+        inputs, targets = (each.to(device, non_blocking=True) for each in batch)
         grade = dataset.grade(module(inputs), targets)
         loss += grade.loss
         correct += grade.correct or 0
         has_classes = has_classes and grade.correct is not None
-        examples += len(targets)
+        graded += targets.numel()
         after_batch()
-    return Score(loss / examples, correct / examples if has_classes else None)
+    return Score(loss / graded, correct / graded if has_classes else None)

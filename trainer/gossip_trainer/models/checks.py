@@ -24,6 +24,32 @@ def check_widths(name: str, widths: object, *, length: int | None = None) -> Seq
     )
 
 
+def check_count(name: str, value: object) -> int:
+    """Return `value` if it is a positive integer.
+
+    Raises:
+        ModelError: names the argument, what it is and what is expected.
+
+    """
+    if isinstance(value, int) and value is not True and value > 0:
+        return value
+    raise ModelError(f"spec.training.model.args.{name}: got {value!r}, expected an integer >= 1")
+
+
+def check_probability(name: str, value: object) -> float:
+    """Return `value` if it is a number from 0 to below 1.
+
+    Raises:
+        ModelError: names the argument, what it is and what is expected.
+
+    """
+    if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < 1:
+        return float(value)
+    raise ModelError(
+        f"spec.training.model.args.{name}: got {value!r}, expected a number >= 0 and below 1"
+    )
+
+
 def check_image_shape(
     model: str, input_shape: tuple[int, ...], *, min_side: int
 ) -> tuple[int, int, int]:

@@ -1,29 +1,26 @@
-"""From the job's `model` to a module: built-in and user's own models take the same path.
+"""From the job's `model` to a module: built-in, torchvision's and users' own take the same path.
 
 A model is a callable that returns a module. It gets the job's `args`, and `input_shape` and
 `num_classes` of the data set if its signature has them.
 """
 
-import importlib
-import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from difflib import get_close_matches
 
 import torch
 from torch import nn
 
 from gossip_api.training import Model
-from gossip_trainer.errors import GossipTrainerError, ModelError
+from gossip_trainer.errors import ModelError
 from gossip_trainer.seeding import derive_seed
+from gossip_trainer.user_callable import UserCallable
 
 BUILT_IN = {
     "mlp": "gossip_trainer.models.mlp:mlp",
     "cnn": "gossip_trainer.models.cnn:cnn",
-    "resnet18": "gossip_trainer.models.resnet:resnet18",
     "quadratic": "gossip_trainer.models.quadratic:quadratic",
+    "gpt": "gossip_trainer.models.gpt:gpt",
 }
-
-_VARIABLE = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
 
 def build_model(
@@ -44,20 +41,13 @@ def build_model(
         ModelError: the name or an argument is wrong, or what is called fails or returns no module.
 
     """
+    own = UserCallable(settings.name, "spec.training.model", ModelError)
     factory = _resolve(settings.name)
     context = {"input_shape": input_shape, "num_classes": num_classes}
-    arguments = _bind(factory, settings, context)
+    arguments = own.bind(factory, settings.args, context, "the data set")
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(derive_seed(seed, "model"))
-        try:
-            model = factory(**arguments)
-        except GossipTrainerError:
-            raise
-        except Exception as error:
-            raise ModelError(
-                f"spec.training.model {settings.name}: the call with {arguments} failed: "
-                f"{type(error).__name__}: {error}"
-            ) from error
+        model = own.call(factory, arguments)
     if not isinstance(model, nn.Module):
         raise ModelError(
             f"spec.training.model.name {settings.name}: returned {type(model).__name__}, "
@@ -66,58 +56,34 @@ def build_model(
     return model
 
 
+def check_name(name: str) -> None:
+    """Check that a name without a colon is that of a model; others are not imported.
+
+    Raises:
+        ModelError: it is not, with those that are spelled alike.
+
+    """
+    if ":" not in name:
+        _resolve(name)
+
+
 def _resolve(name: str) -> Callable[..., object]:
     """Import what a name stands for."""
-    place = f"spec.training.model.name {name!r}"
-    module_name, _, attribute = BUILT_IN.get(name, name).partition(":")
-    try:
-        module = importlib.import_module(module_name)
-    except Exception as error:
-        raise ModelError(
-            f"{place}: cannot import {module_name}: {type(error).__name__}: {error}; "
-            "the module must lie in the folder the command is given in, or on PYTHONPATH"
-        ) from error
-    factory: object = getattr(module, attribute, None)
-    if factory is None:
-        near = get_close_matches(attribute, dir(module), n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
-        raise ModelError(f"{place}: {module_name} has no {attribute!r}{hint}")
-    if not callable(factory):
-        raise ModelError(f"{place}: a {type(factory).__name__} cannot be called")
-    return factory
+    if ":" not in name and name not in BUILT_IN:
+        return _torchvision(name, f"spec.training.model.name {name!r}")
+    return UserCallable(name, "spec.training.model", ModelError).find(BUILT_IN.get(name))
 
 
-def _bind(
-    factory: Callable[..., object], settings: Model, context: Mapping[str, object]
-) -> dict[str, object]:
-    """Put the job's arguments and those of the context together, and check them by signature."""
-    try:
-        signature = inspect.signature(factory)
-    except ValueError as error:
-        raise ModelError(
-            f"spec.training.model.name {settings.name!r}: Python cannot tell its arguments; "
-            "wrap it in a function"
-        ) from error
-    parameters = signature.parameters
-    named = [name for name, parameter in parameters.items() if parameter.kind not in _VARIABLE]
-    takes_all = any(parameter.kind is _VARIABLE[1] for parameter in parameters.values())
-    allowed = [name for name in named if name not in context]
-    for name in settings.args:
-        place = f"spec.training.model.args.{name}"
-        if name in named and name in context:
-            raise ModelError(f"{place}: comes from the data set ({context[name]}); remove it")
-        if name not in allowed and not takes_all:
-            raise _unknown_argument(place, settings.name, name, allowed)
-    arguments = {**settings.args, **{name: context[name] for name in named if name in context}}
-    try:
-        signature.bind(**arguments)
-    except TypeError as error:
-        raise ModelError(f"spec.training.model.args of {settings.name}: {error}") from error
-    return arguments
+def _torchvision(name: str, place: str) -> Callable[..., object]:
+    # It is loaded here because it takes a second, which other models need not spend.
+    from gossip_trainer.models import torchvision_models  # noqa: PLC0415
 
-
-def _unknown_argument(place: str, model: str, name: str, allowed: list[str]) -> ModelError:
-    near = get_close_matches(name, allowed, n=1)
-    hint = f" (did you mean {near[0]}?)" if near else ""
-    known = f"allowed are {', '.join(allowed)}" if allowed else "it takes none; remove it"
-    return ModelError(f"{place}: unknown argument of {model}{hint}; {known}")
+    known = torchvision_models.torchvision_names()
+    if name in known:
+        return torchvision_models.torchvision_factory(name)
+    near = get_close_matches(name, [*BUILT_IN, *known], n=3)
+    hint = f"; did you mean {' or '.join(near)}?" if near else ""
+    raise ModelError(
+        f"{place}: there is no such model{hint}; allowed are {', '.join(BUILT_IN)}, torchvision's "
+        "classification models by their names, and package.module:callable"
+    )

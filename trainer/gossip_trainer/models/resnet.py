@@ -1,29 +1,21 @@
-"""ResNet-18 (He et al., arXiv:1512.03385) as torchvision builds it, fitted to the data."""
+"""What torchvision's ResNets (He et al., arXiv:1512.03385) need to take any images."""
 
 from torch import nn
-from torchvision.models import resnet18 as torchvision_resnet18
-
-from gossip_trainer.models.checks import check_image_shape
+from torchvision.models import ResNet
 
 _SMALL = 64  # pixels; from here on down the usual stem would leave next to nothing of the image
 
 
-def resnet18(*, input_shape: tuple[int, ...], num_classes: int) -> nn.Module:
-    """Return ResNet-18 without pre-trained weights.
+def fit_stem(model: ResNet, input_shape: tuple[int, int, int]) -> None:
+    """Give a ResNet a stem for images of shape (channels, height, width).
 
-    Images of up to 64 pixels get the stem usual for CIFAR: a 3 x 3 convolution of stride 1 and no
+    Images of up to 64 pixels get the one usual for CIFAR: a 3 x 3 convolution of stride 1 and no
     pooling, instead of 7 x 7, stride 2 and pooling.
-
-    Args:
-        input_shape: (channels, height, width), at least 8 x 8 pixels.
-        num_classes: width of the last layer.
-
     """
-    channels, height, width = check_image_shape("resnet18", input_shape, min_side=8)
-    model: nn.Module = torchvision_resnet18(num_classes=num_classes)
+    channels, height, width = input_shape
+    planes = model.conv1.out_channels
     if max(height, width) <= _SMALL:
-        model.conv1 = nn.Conv2d(channels, 64, 3, stride=1, padding=1, bias=False)
+        model.conv1 = nn.Conv2d(channels, planes, 3, stride=1, padding=1, bias=False)
         model.maxpool = nn.Identity()
-    elif channels != 3:
-        model.conv1 = nn.Conv2d(channels, 64, 7, stride=2, padding=3, bias=False)
-    return model
+    elif channels != model.conv1.in_channels:
+        model.conv1 = nn.Conv2d(channels, planes, 7, stride=2, padding=3, bias=False)

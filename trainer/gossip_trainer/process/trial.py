@@ -8,14 +8,14 @@ from gossip_trainer.errors import GossipTrainerError, ModelError
 
 
 def try_model(name: str, module: nn.Module, dataset: Dataset) -> None:
-    """Check that `module` maps a batch to one score per class.
+    """Check that `module` maps a batch to one score per class for each of its targets.
 
     Raises:
         ModelError: it fails on the data set's examples or answers in another shape.
 
     """
-    inputs = next(iter(dataset.test_batches(2))).inputs
-    expected = (len(inputs), dataset.num_classes)
+    inputs, targets = next(iter(dataset.test_batches(2)))
+    expected = (*targets.shape, dataset.num_classes)
     module.eval()
     try:
         with torch.no_grad():

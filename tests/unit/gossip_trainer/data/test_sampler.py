@@ -147,3 +147,36 @@ def test_a_share_that_does_not_exist_is_refused(index, count):
 def test_a_position_outside_the_shard_is_refused(state):
     with pytest.raises(DataError, match="the shard has 10 examples"):
         sampler(count=40, workers=4, state=state)
+
+
+def moving(share_of, state=None):
+    return ShardSampler(
+        targets_of(24), 4, share=share_of, sharding="Partition", seed=1, stream=7, state=state
+    )
+
+
+def test_a_share_that_moves_is_asked_for_at_every_data_epoch():
+    asked = []
+
+    def share_of(epoch):
+        asked.append(epoch)
+        return Share(0, epoch + 1)
+
+    draw(moving(share_of), 6 + 3 + 2)
+    assert asked == [0, 1, 2]
+
+
+def test_the_parts_that_live_workers_take_cover_the_data_again_after_one_left():
+    shares = [lambda epoch, index=index: Share(index, 3 - min(epoch, 1)) for index in range(2)]
+    streams = [moving(share_of) for share_of in shares]
+    for stream in streams:
+        draw(stream, 2)
+    second = [i for stream in streams for batch in draw(stream, 3) for i in batch]
+    assert sorted(second) == list(range(24))
+
+
+def test_an_epoch_that_is_resumed_ends_with_the_share_that_it_began_with():
+    whole = moving(lambda epoch: Share(1, 2) if epoch == 0 else Share(0, 3))
+    draw(whole, 1)
+    resumed = moving(lambda _epoch: Share(0, 3), whole.state())
+    assert draw(resumed, 8) == draw(whole, 8)

@@ -3,7 +3,7 @@ import torch
 from torch import nn
 
 from gossip_trainer.data.dataset import Batch, InMemoryDataset
-from gossip_trainer.data.sources import quadratic
+from gossip_trainer.data.sources import quadratic, text
 from gossip_trainer.evaluation.scoring import BATCH_SIZE, Score, score
 from gossip_trainer.models.quadratic import quadratic as build_quadratic
 
@@ -23,6 +23,17 @@ def test_loss_and_accuracy_are_means_over_examples_not_over_batches(dataset):
     expected = nn.functional.cross_entropy(inputs, targets)
     assert found.accuracy == 0.75
     assert found.loss == pytest.approx(float(expected), rel=1e-6)
+
+
+def test_of_sequences_they_are_means_over_all_positions(tmp_path):
+    (tmp_path / "text").write_bytes(bytes([1, 2, 3, 1, 2, 1, 9]))
+    data = text.load({"train": "text", "test": "text", "context": 3}, tmp_path)
+    successors = torch.zeros(256, 256)
+    successors[[1, 2, 3], [2, 3, 1]] = 5.0  # right for 4 of the 6 pairs
+    found = score(nn.Embedding.from_pretrained(successors), data)
+    assert found.accuracy == pytest.approx(4 / 6)
+    normalizer = torch.tensor([5.0] + [0.0] * 255).logsumexp(0).item()
+    assert found.loss == pytest.approx(normalizer - 5.0 * 4 / 6)
 
 
 def test_where_there_are_no_classes_there_is_no_accuracy():

@@ -2,8 +2,9 @@ import pytest
 import torch
 from torch import nn
 
-from gossip_trainer.data.sources import digits, quadratic
+from gossip_trainer.data.sources import digits, quadratic, text
 from gossip_trainer.errors import ModelError
+from gossip_trainer.models.gpt import gpt
 from gossip_trainer.models.quadratic import quadratic as build_quadratic
 from gossip_trainer.process.trial import try_model
 
@@ -20,6 +21,14 @@ def test_a_model_without_classes_answers_with_one_output():
         build_quadratic(input_shape=(3,), num_classes=1),
         quadratic.load({"dimension": 3, "examples": 8}, seed=1),
     )
+
+
+def test_a_model_of_sequences_answers_every_position(tmp_path):
+    (tmp_path / "text").write_text("abcdefgh" * 9)
+    data = text.load({"train": "text", "context": 4}, tmp_path)
+    try_model("gpt", gpt(input_shape=(4,), num_classes=256, width=8), data)
+    with pytest.raises(ModelError, match=r"must be a tensor of shape \(2, 4, 256\)"):
+        try_model("m:f", nn.Embedding(256, 255), data)
 
 
 @pytest.mark.parametrize("module", [nn.Flatten(), nn.Identity()])

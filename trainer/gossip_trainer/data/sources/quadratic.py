@@ -15,13 +15,14 @@ of variance sigma^2 / (examples of the share); sharding Shared gives everybody t
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 import torch
 from torch import Tensor
 
 from gossip_trainer.data.arguments import integer, not_negative, wrong
 from gossip_trainer.data.dataset import Batch, Grade
+from gossip_trainer.data.stream import BatchStream, IndexedStream, StreamPlan
 from gossip_trainer.seeding import derive_generator
 
 ARGUMENTS = ("dimension", "noise", "examples", "precision")
@@ -90,6 +91,10 @@ class QuadraticDataset:
         """Yield xi = 0."""
         del batch_size
         yield Batch(self._pool.new_zeros(1, *self.input_shape), self.train_targets[:1])
+
+    def stream(self, plan: StreamPlan, state: Mapping[str, Any] | None = None) -> BatchStream:
+        """Return a worker's endless stream of training batches, from `state` on."""
+        return IndexedStream(self, plan, state)
 
     def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """Return the mean of the outputs."""

@@ -1,0 +1,1 @@
+"""Turning stored examples into batches, in processes beside the training."""
