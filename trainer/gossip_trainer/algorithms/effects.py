@@ -13,6 +13,8 @@ from typing import NewType
 
 from torch import Tensor
 
+from gossip_trainer.compression.excerpt import Excerpt
+
 Rank = NewType("Rank", int)
 
 
@@ -29,9 +31,16 @@ Party = Rank | Shard
 
 @dataclass(frozen=True, slots=True)
 class Fetch:
-    """Read the newest published snapshot of `peer`; the peer's algorithm is not involved."""
+    """Read the newest published snapshot of `peer`; the peer's algorithm is not involved.
+
+    Attributes:
+        peer: whose.
+        excerpt: what of it, perhaps rounded; all of it, as it is, if None.
+
+    """
 
     peer: Rank
+    excerpt: Excerpt | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,7 +49,8 @@ class Send:
 
     Attributes:
         to: the receiver.
-        vector: shape (n,), which nobody changes any more; may be empty.
+        vector: shape (n,), which nobody changes any more; may be empty, or encoded as bytes. An
+            answer is of the same shape and dtype, or empty.
         scalars: what goes with it.
         asks: whether it ends with what the receiver's algorithm answers, instead of as soon as the
             receiver has it.

@@ -54,22 +54,26 @@ class Iterate:
         add(self.live[:n], shift.momentum, alpha=shift.scale, out=out[:n])
         out[n:].copy_(self.live[n:])
 
-    def lerp_(self, other: Tensor, weight: float) -> None:
-        """Set x to (1 - weight) * x + weight * other in one pass; `other` is left as it is.
+    def lerp_(self, other: Tensor, weight: float, *, start: int = 0) -> None:
+        """Set x from `start` on to (1 - weight) * x + weight * other in one pass.
 
-        With x = theta + s m that is theta + weight (other - theta - s m), block by block.
+        `other`, shape (n,), is left as it is. With x = theta + s m that is
+        theta + weight (other - theta - s m), block by block.
         """
-        shift = self._look_ahead
+        live, shift = self.live[start : start + other.numel()], self._look_ahead
         if shift is None:
-            self.live.lerp_(other, weight)
+            live.lerp_(other, weight)
             return
-        n = shift.momentum.numel()
-        for start in range(0, n, BLOCK):
-            end = min(start + BLOCK, n)
-            theta = self.live[start:end]
-            theta.lerp_(other[start:end], weight)
-            theta.sub_(shift.momentum[start:end], alpha=weight * shift.scale)
-        self.live[n:].lerp_(other[n:], weight)
+        momentum = shift.momentum[start : start + other.numel()]
+        n = momentum.numel()
+        # A GPU reads its memory at full speed anyway and would wait for every launch.
+        block = BLOCK if live.device.type == "cpu" else max(n, 1)
+        for begin in range(0, n, block):
+            end = min(begin + block, n)
+            theta = live[begin:end]
+            theta.lerp_(other[begin:end], weight)
+            theta.sub_(momentum[begin:end], alpha=weight * shift.scale)
+        live[n:].lerp_(other[n:], weight)
 
     def add_(self, difference: Tensor, *, alpha: float = 1.0, start: int = 0) -> None:
         """Add alpha * difference, shape (n,), to x from `start` on; theta moves by the same."""

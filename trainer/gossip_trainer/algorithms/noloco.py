@@ -48,6 +48,7 @@ from gossip_trainer.algorithms.effects import (
 from gossip_trainer.algorithms.iterate import Iterate
 from gossip_trainer.algorithms.outer_steps import OuterSteps
 from gossip_trainer.algorithms.view import View
+from gossip_trainer.compression.codec import PLAIN, Codec
 from gossip_trainer.seeding import derive_seed
 from gossip_trainer.topology.families import matching
 
@@ -55,7 +56,8 @@ from gossip_trainer.topology.families import matching
 class NoLoCo(OuterSteps):
     """Trains alone for `period` steps, then waits for one partner.
 
-    A message holds x, and as its scalar the round.
+    A message holds x, and as its scalar the round. Where x is rounded to travel, bar(x) is the mean
+    of both as they were rounded, so that the pair still moves by the same.
 
     Args:
         rank: the own rank.
@@ -66,10 +68,11 @@ class NoLoCo(OuterSteps):
         momentum: mu, in [0, 1).
         deadline: how long to wait for the partner.
         seed: of the matchings, the same for all workers.
+        codec: how models are written.
 
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - an outer step's settings and what meeting a partner takes
         self,
         rank: Rank,
         view: View,
@@ -80,6 +83,7 @@ class NoLoCo(OuterSteps):
         momentum: float,
         deadline: timedelta,
         seed: int,
+        codec: Codec = PLAIN,
     ) -> None:
         super().__init__(
             rank,
@@ -91,6 +95,8 @@ class NoLoCo(OuterSteps):
         )
         self._deadline_seconds = deadline.total_seconds()
         self._seed = seed
+        self._codec = codec
+        self._sent: Tensor | None = None  # in the round under way, as the partner sees it
         self._round = 0
         self._knows_round = all(m.incarnation == 0 for m in view.members if m.rank == rank)
         self._awaited: Rank | None = None
@@ -104,10 +110,11 @@ class NoLoCo(OuterSteps):
         if partner is None or not self.idle:
             self._take_outer_step_(x, x.copy())
             return NOTHING if partner is None else (Skip(),)
-        send = Send(partner, x.copy(), (float(self._round),))
+        send = Send(partner, self._codec.encode(x.copy()), (float(self._round),))
+        self._sent = self._codec.decode(send.vector, x.live.dtype)
         theirs = self._early.get((partner, self._round))
         if theirs is not None:
-            self._take_outer_step_(x, x.copy().lerp_(theirs, 0.5))
+            self._take_outer_step_(x, self._sent.lerp(theirs, 0.5))
             return (send, Wait(send))
         self._awaited = partner
         hear = Hear(partner, float(self._round), self._deadline_seconds)
@@ -115,13 +122,14 @@ class NoLoCo(OuterSteps):
 
     def on_message(self, sender: Party, message: Message, x: Iterate) -> Effects:
         """Take the outer step with the partner's x, or keep it until its round has come."""
-        round_ = int(message.scalars[0])
+        round_, theirs = int(message.scalars[0]), self._codec.decode(message.vector, x.live.dtype)
         if not self._knows_round:
             self._round, self._knows_round = round_, True
         if round_ == self._round and sender == self._awaited:
-            self._take_outer_step_(x, x.copy().lerp_(message.vector, 0.5))
+            assert self._sent is not None, "who awaits a partner has sent"
+            self._take_outer_step_(x, self._sent.lerp(theirs, 0.5))
         elif round_ >= self._round:
-            self._early[sender, round_] = message.vector.clone()
+            self._early[sender, round_] = theirs.clone()
         return NOTHING
 
     def on_lost(self, effect: Fetch | Send | Hear, reason: Loss, x: Iterate) -> Effects:
@@ -146,7 +154,7 @@ class NoLoCo(OuterSteps):
         phi[:n].add_(velocity)
         phi[n:].add_(pull[n:])
         x.assign_(phi)
-        self._awaited = None
+        self._awaited = self._sent = None
         self._round += 1
         self._early = {key: kept for key, kept in self._early.items() if key[1] >= self._round}
 

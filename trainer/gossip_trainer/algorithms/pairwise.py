@@ -17,6 +17,9 @@ of AD-PSGD never do: if i and j propose to each other at once, both move twice, 
 their models instead of averaging them. So a worker whose own proposal is under way answers
 b/2 (x_i - x_j), half of what it would otherwise: two that cross come to one exchange.
 
+Where both are rounded to travel, j moves by the d that it answers, as it was rounded: what is kept
+is kept as exactly as before.
+
 Reference: Lian, Zhang, Zhang, Liu, "Asynchronous decentralized parallel stochastic gradient
 descent", 2018 (arXiv:1710.06952).
 """
@@ -39,6 +42,7 @@ from gossip_trainer.algorithms.gossip import Gossip
 from gossip_trainer.algorithms.iterate import Iterate
 from gossip_trainer.algorithms.selection import PeerSelection
 from gossip_trainer.algorithms.view import View
+from gossip_trainer.compression.codec import PLAIN, Codec
 
 
 class Pairwise(Gossip):
@@ -52,6 +56,7 @@ class Pairwise(Gossip):
         period: steps between two exchanges.
         mixing_weight: b, in (0, 1].
         overlap: train on while the exchange is under way.
+        codec: how models and differences are written.
 
     """
 
@@ -65,8 +70,10 @@ class Pairwise(Gossip):
         period: int = 1,
         mixing_weight: float = 0.5,
         overlap: bool = True,
+        codec: Codec = PLAIN,
     ) -> None:
         super().__init__(rank, view, selection, stream, period=period, overlap=overlap)
+        self._codec = codec
         self._mixing_weight = mixing_weight
         self._proposals: set[Fetch | Send | Hear] = set()  # under way
 
@@ -79,7 +86,7 @@ class Pairwise(Gossip):
             return NOTHING
         if not self.idle:
             return (Skip(),)
-        send = Send(peer, x.copy(), asks=True)
+        send = Send(peer, self._codec.encode(x.copy()), asks=True)
         self._proposals.add(send)
         return (send,) if self._overlap else (send, Wait(send))
 
@@ -88,15 +95,16 @@ class Pairwise(Gossip):
         del sender
         assert message.request is not None, "a proposal asks"
         weight = self._mixing_weight / 2 if self._proposals else self._mixing_weight
-        difference = message.vector.sub(x.copy()).mul_(weight)
-        x.add_(difference)
-        return (Answer(message.request, difference),)
+        proposed = self._codec.decode(message.vector, x.live.dtype)
+        answer = self._codec.encode(proposed.sub(x.copy()).mul_(weight))
+        x.add_(self._codec.decode(answer, x.live.dtype))
+        return (Answer(message.request, answer),)
 
     def on_answer(self, effect: Fetch | Send, message: Message | None, x: Iterate) -> Effects:
         """Move by as much as the peer did, the other way."""
         assert message is not None, "a proposal is answered"
         self._proposals.discard(effect)
-        x.add_(message.vector, alpha=-1.0)
+        x.add_(self._codec.decode(message.vector, x.live.dtype), alpha=-1.0)
         return NOTHING
 
     def on_lost(self, effect: Fetch | Send | Hear, reason: Loss, x: Iterate) -> Effects:

@@ -7,8 +7,8 @@ Every `period` steps, after the optimizer's step:
     x_i <- (R + w x_i) / (cnt + w)                 (w = 2 if J = i, else 1)
 
 R is the sum of the cnt models received since the last time. A worker that draws itself counts
-twice, as if it had received its own model. What is sent is x_i before that averaging. The mean of
-all x_i is kept in expectation only.
+twice, as if it had received its own model. What is sent is x_i before that averaging, perhaps
+rounded by chance. The mean of all x_i is kept in expectation only.
 
 Reference: Jin, Yuan, Iandola, Keutzer, "How to scale distributed deep learning?", 2016
 (arXiv:1611.04581), and its authors' code.
@@ -22,6 +22,7 @@ from gossip_trainer.algorithms.gossip import Gossip
 from gossip_trainer.algorithms.iterate import Iterate
 from gossip_trainer.algorithms.selection import PeerSelection
 from gossip_trainer.algorithms.view import View
+from gossip_trainer.compression.codec import PLAIN, Codec
 
 
 class PushGossip(Gossip):
@@ -34,6 +35,7 @@ class PushGossip(Gossip):
         stream: the worker's own random stream.
         period: steps between two exchanges.
         overlap: train on while the message is under way.
+        codec: how models are written.
 
     """
 
@@ -46,8 +48,10 @@ class PushGossip(Gossip):
         *,
         period: int = 1,
         overlap: bool = True,
+        codec: Codec = PLAIN,
     ) -> None:
         super().__init__(rank, view, selection, stream, period=period, overlap=overlap)
+        self._codec = codec
         self._received: Tensor | None = None  # the sum of the models, kept for the next time
         self._count = 0
 
@@ -62,8 +66,8 @@ class PushGossip(Gossip):
 
     def on_message(self, sender: Party, message: Message, x: Iterate) -> Effects:
         """Add to the sum of what has come."""
-        del sender, x
-        self._add(message.vector)
+        del sender
+        self._add(self._codec.decode(message.vector, x.live.dtype))
         return NOTHING
 
     def _add(self, model: Tensor) -> None:
@@ -80,7 +84,7 @@ class PushGossip(Gossip):
             return NOTHING
         if not self.idle:
             return (Skip(),)
-        send = Send(peer, x.copy())
+        send = Send(peer, self._codec.encode(x.copy()))
         return (send,) if self._overlap else (send, Wait(send))
 
     def _average_(self, x: Iterate, own_weight: int) -> None:

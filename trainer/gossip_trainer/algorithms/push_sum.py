@@ -12,6 +12,9 @@ The sums of w and of w z over all workers and all shares under way never change 
 that every z_i tends to sum w z / sum w, the mean, even where some receive more than others. A share
 that is lost, which is only said of one that nobody has or will take, is taken back.
 
+Where z is rounded to travel, to y, the mass that rounding takes from k shares or gives them is the
+sender's: z_i <- z_i + k (z_i - y), so that none is lost or made.
+
 Stochastic gradient push keeps the numerator x = w z instead and lets the optimizer step on that, so
 that z moves by eta g / w. The two are one where every w is 1, as with regular graphs and equal
 rates. Where workers send when they can, w goes down to a few hundredths for a while, and such a
@@ -26,7 +29,7 @@ information", 2003.
 
 from torch import Tensor
 
-from gossip_trainer.algorithms.base import NOTHING
+from gossip_trainer.algorithms.base import NOTHING, RandomStream
 from gossip_trainer.algorithms.effects import (
     Effects,
     Fetch,
@@ -34,12 +37,16 @@ from gossip_trainer.algorithms.effects import (
     Loss,
     Message,
     Party,
+    Rank,
     Send,
     Skip,
     Wait,
 )
 from gossip_trainer.algorithms.gossip import Gossip
 from gossip_trainer.algorithms.iterate import Iterate
+from gossip_trainer.algorithms.selection import PeerSelection
+from gossip_trainer.algorithms.view import View
+from gossip_trainer.compression.codec import PLAIN, Codec
 
 
 class PushSum(Gossip):
@@ -54,8 +61,23 @@ class PushSum(Gossip):
         stream: the worker's own random stream.
         period: steps between two exchanges.
         overlap: train on while shares are under way.
+        codec: how models are written.
 
     """
+
+    def __init__(
+        self,
+        rank: Rank,
+        view: View,
+        selection: PeerSelection,
+        stream: RandomStream,
+        *,
+        period: int = 1,
+        overlap: bool = True,
+        codec: Codec = PLAIN,
+    ) -> None:
+        super().__init__(rank, view, selection, stream, period=period, overlap=overlap)
+        self._codec = codec
 
     def on_step(self, x: Iterate) -> Effects:
         """Every `period` steps share the mass with the out-peers."""
@@ -67,7 +89,10 @@ class PushSum(Gossip):
         if not peers:
             return NOTHING
         self.weight /= len(peers) + 1
-        share = x.copy()
+        z = x.copy()
+        share = self._codec.encode(z)
+        if share is not z:
+            x.add_(z.sub_(self._codec.decode(share, z.dtype)), alpha=float(len(peers)))
         sends = [Send(peer, share, (self.weight,)) for peer in peers]
         return sends if self._overlap else [*sends, *map(Wait, sends)]
 
@@ -86,4 +111,4 @@ class PushSum(Gossip):
 
     def _gain_(self, x: Iterate, model: Tensor, weight: float) -> None:
         self.weight += weight
-        x.lerp_(model, weight / self.weight)
+        x.lerp_(self._codec.decode(model, x.live.dtype), weight / self.weight)

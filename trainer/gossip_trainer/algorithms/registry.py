@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from random import Random
+from typing import TypedDict
 
 from torch import Tensor
 
@@ -27,6 +28,9 @@ from gossip_trainer.algorithms.push_sum import PushSum
 from gossip_trainer.algorithms.selection import PeerSelection
 from gossip_trainer.algorithms.shards import shard_slices
 from gossip_trainer.algorithms.view import View
+from gossip_trainer.compression.codec import codec_of, is_int8
+from gossip_trainer.compression.excerpt import Reading
+from gossip_trainer.seeding import derive_seed
 
 
 def build_algorithm(
@@ -45,17 +49,23 @@ def build_algorithm(
     """
     match spec.strategy.settings:
         case GossipSettings() as settings:
-            return _gossip(settings, rank, view, stream, seed=spec.training.seed)
+            return _gossip(settings, rank, view, stream, spec=spec)
         case ElasticAveragingSettings() as settings:
             shards = shard_slices(size, spec.num_shards)
             return ElasticAveraging(
-                rank, view, shards, period=settings.period, overlap=settings.overlap
+                rank,
+                view,
+                shards,
+                period=settings.period,
+                overlap=settings.overlap,
+                codec=codec_of(settings.compression, _rounding(spec, f"worker-{rank}")),
+                by_differences=is_int8(settings.compression),
             )
         case ParameterServerSettings() as settings:
             shards = shard_slices(size, spec.num_shards)
             return ParameterServer(rank, view, shards, num_parameters, overlap=settings.overlap)
         case LocalSGDSettings() as settings:
-            return _local_sgd(settings, rank, view, num_parameters, seed=spec.training.seed)
+            return _local_sgd(settings, rank, view, num_parameters, spec=spec)
         case _:
             return AllReduce(rank, view)
 
@@ -86,7 +96,9 @@ def build_server(
     """
     settings = spec.strategy.settings
     if isinstance(settings, ElasticAveragingSettings):
-        return ElasticServer(centre, moving_rate(settings, spec.workers.replicas))
+        rate = moving_rate(settings, spec.workers.replicas)
+        codec = codec_of(settings.compression, _rounding(spec, f"server-{shard.index}"))
+        return ElasticServer(centre, rate, codec)
     assert isinstance(settings, ParameterServerSettings), "no other strategy has servers"
     part = shard_slices(size, spec.num_shards)[shard]
     return ParameterServerShard(
@@ -105,29 +117,39 @@ def moving_rate(settings: ElasticAveragingSettings, num_workers: int) -> float:
     return 0.8 / num_workers if settings.moving_rate is None else settings.moving_rate
 
 
+class _Common(TypedDict):
+    period: int
+    overlap: bool
+
+
+def _rounding(spec: JobSpec, who: str) -> int:
+    """Return the seed of one party's rounding and of what it reads."""
+    return derive_seed(spec.training.seed, "compression", who)
+
+
 def _gossip(
-    settings: GossipSettings, rank: Rank, view: View, stream: Random, *, seed: int
+    settings: GossipSettings, rank: Rank, view: View, stream: Random, *, spec: JobSpec
 ) -> Algorithm:
-    selection = PeerSelection(settings.topology, settings.chosen_selection, seed)
-    period, overlap = settings.period, settings.overlap
-    if settings.exchange == "Push":
-        return PushGossip(rank, view, selection, stream, period=period, overlap=overlap)
-    if settings.exchange == "PushSum":
-        return PushSum(rank, view, selection, stream, period=period, overlap=overlap)
-    mixing = PullGossip if settings.exchange == "Pull" else Pairwise
-    return mixing(
-        rank,
-        view,
-        selection,
-        stream,
-        period=period,
-        mixing_weight=settings.mixing_weight,
-        overlap=overlap,
-    )
+    selection = PeerSelection(settings.topology, settings.chosen_selection, spec.training.seed)
+    rounding = _rounding(spec, f"worker-{rank}")
+    common = _Common(period=settings.period, overlap=settings.overlap)
+    if settings.exchange == "Pull":
+        reading, weight = Reading(settings.compression, rounding), settings.mixing_weight
+        return PullGossip(
+            rank, view, selection, stream, mixing_weight=weight, reading=reading, **common
+        )
+    codec = codec_of(settings.compression, rounding)
+    match settings.exchange:
+        case "Push":
+            return PushGossip(rank, view, selection, stream, codec=codec, **common)
+        case "PushSum":
+            return PushSum(rank, view, selection, stream, codec=codec, **common)
+    weight = settings.mixing_weight
+    return Pairwise(rank, view, selection, stream, mixing_weight=weight, codec=codec, **common)
 
 
 def _local_sgd(
-    settings: LocalSGDSettings, rank: Rank, view: View, num_parameters: int, *, seed: int
+    settings: LocalSGDSettings, rank: Rank, view: View, num_parameters: int, *, spec: JobSpec
 ) -> Algorithm:
     outer = settings.outer
     if settings.averaging == "Gossip":
@@ -139,7 +161,8 @@ def _local_sgd(
             learning_rate=outer.learning_rate,
             momentum=settings.outer_momentum,
             deadline=settings.partner_deadline,
-            seed=seed,
+            seed=spec.training.seed,
+            codec=codec_of(settings.compression, _rounding(spec, f"worker-{rank}")),
         )
     return LocalSGD(
         rank,

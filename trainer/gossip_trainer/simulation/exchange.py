@@ -10,6 +10,8 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Protocol
 
+from torch import Tensor
+
 from gossip_trainer.algorithms.effects import Answer, Fetch, Message, Request, Send
 from gossip_trainer.simulation.clock import Clock, Event
 from gossip_trainer.simulation.letters import Asked, VirtualLetters
@@ -128,21 +130,25 @@ class VirtualExchange:
             self._lose_later(dispatch, peer)
             return
         snapshot.readers += 1
+        excerpt = fetch.excerpt
+        read = snapshot.vector if excerpt is None else excerpt.of(snapshot.vector)
         self._network.send(
             peer,
             self._name,
-            snapshot.vector.nbytes,
-            arrived=partial(self._take_snapshot, dispatch, fetch, snapshot),
+            read.nbytes,
+            arrived=partial(self._take_snapshot, dispatch, fetch, snapshot, read),
             lost=partial(self._lose, dispatch, peer, snapshot),
         )
 
-    def _take_snapshot(self, dispatch: Dispatch, fetch: Fetch, snapshot: Snapshot) -> None:
+    def _take_snapshot(
+        self, dispatch: Dispatch, fetch: Fetch, snapshot: Snapshot, read: Tensor
+    ) -> None:
         assert dispatch.peer is not None
         if self._closed:
             self._snapshots.release(snapshot)
             return
         peer, finished = dispatch.peer.name, snapshot.finished
-        message = Message(snapshot.vector, snapshot.step, finished=finished, member=peer)
+        message = Message(read, snapshot.step, finished=finished, member=peer)
         outcome = Arrived(fetch, peer, message, finished)
         self._end(dispatch, outcome, snapshot)
 

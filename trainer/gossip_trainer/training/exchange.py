@@ -22,9 +22,11 @@ from functools import partial
 from queue import Empty, SimpleQueue
 from typing import Final, Protocol
 
+import torch
 from torch import Tensor
 
 from gossip_trainer.algorithms.effects import Fetch, Message, Send
+from gossip_trainer.compression.excerpt import Excerpt
 from gossip_trainer.errors import GossipTrainerError
 from gossip_trainer.membership.roster import Endpoint
 from gossip_trainer.replica.memory import memory_of
@@ -42,9 +44,14 @@ class Client(Messenger, Protocol):
     """The transport's client side."""
 
     def pull(
-        self, address: tuple[str, int], into: memoryview, *, expect: str | None
+        self,
+        address: tuple[str, int],
+        into: memoryview,
+        *,
+        expect: str | None,
+        excerpt: Excerpt | None,
     ) -> SnapshotHeader:
-        """Receive the newest snapshot of the member `expect` into `into`."""
+        """Receive the newest snapshot of the member `expect`, or that of it, into `into`."""
         ...
 
     def abort(self) -> None:
@@ -55,8 +62,10 @@ class Client(Messenger, Protocol):
 class SharedReader(Protocol):
     """Reads the memory that peers on this machine share."""
 
-    def pull(self, path: str, into: memoryview, *, expect: str) -> SnapshotHeader:
-        """Copy the newest snapshot of the member `expect` into `into`."""
+    def pull(
+        self, path: str, into: memoryview, *, expect: str, start: int | None
+    ) -> SnapshotHeader:
+        """Copy the newest snapshot of `expect`, or a part from byte `start` on, into `into`."""
         ...
 
 
@@ -107,8 +116,8 @@ class Exchange:
 
     Args:
         client: the transport's client.
-        buffer: where vectors are received, on the CPU: a fetch takes all of it, an asking send as
-            much as it sends.
+        buffer: where vectors are received, on the CPU: a fetch takes all of it or as much as it
+            reads, an asking send as much as it sends.
         locate: finds out where a party is; called from any thread.
         started: when this process began, in ns; tells it from an earlier one of the same name.
         on_news: called, from any thread, when there is something to collect or `busy` has ended.
@@ -157,7 +166,7 @@ class Exchange:
         self._num_open = len(batch)
         for dispatch, vector in zip(batch, self._cut_buffer(batch), strict=True):
             self._began[dispatch.effect] = self._clock()
-            outcome = self._read_shared(dispatch, vector)
+            outcome = self._read_shared(dispatch)
             if outcome is None:
                 self._requests.put((dispatch, vector))
             else:
@@ -203,23 +212,31 @@ class Exchange:
         peer = dispatch.peer
         assert peer is not None, "a fetch is of somebody"
         try:
-            header = self._client.pull(peer.address, memory_of(vector), expect=peer.name)
+            header = self._client.pull(
+                peer.address, memory_of(vector), expect=peer.name, excerpt=fetch.excerpt
+            )
         except GossipTrainerError as error:
             return _lost(fetch, peer, error)
         return _fetched(fetch, peer, header, vector)
 
-    def _read_shared(self, dispatch: Dispatch, vector: Tensor) -> Outcome | None:
+    def _read_shared(self, dispatch: Dispatch) -> Outcome | None:
         """Return what the peer's memory brings; None if the peer itself is to be asked."""
         fetch, peer = dispatch.effect, dispatch.peer
         if not isinstance(fetch, Fetch) or self._shared is None or not (peer and peer.memory):
             return None
+        whole, excerpt, start = self._buffer, fetch.excerpt, None
+        if excerpt is not None:
+            # Nobody rounds for the reader here: it reads the values and does it itself.
+            whole = whole[: excerpt.stop - excerpt.start]
+            start = excerpt.start * whole.itemsize
         try:
-            header = self._shared.pull(peer.memory, memory_of(vector), expect=peer.name)
+            header = self._shared.pull(peer.memory, memory_of(whole), expect=peer.name, start=start)
         except PeerLost:
             return None
         except GossipTrainerError as error:
             return _lost(fetch, peer, error)
-        return _fetched(fetch, peer, header, vector)
+        read = whole if excerpt is None else excerpt.rounded(whole)
+        return _fetched(fetch, peer, header, read)
 
     def _send(self, send: Send, dispatch: Dispatch, vector: Tensor) -> Outcome | None:
         """Bring a message to its receiver; None if it was put aside."""
@@ -258,17 +275,18 @@ class Exchange:
 
     def _cut_buffer(self, batch: Sequence[Dispatch]) -> Iterator[Tensor]:
         """Yield the part of the buffer that each of `batch` may fill."""
-        start = 0
+        room = self._buffer.view(torch.uint8)
         for dispatch in batch:
-            end = start + self._num_elements(dispatch.effect)
-            assert end <= self._buffer.numel(), "more would arrive at once than there is room for"
-            yield self._buffer[start:end]
-            start = end
+            like = self._like(dispatch.effect)
+            assert like.nbytes <= room.nbytes, "more would arrive at once than there is room for"
+            yield room[: like.nbytes].view(like.dtype)
+            room = room[-(-like.nbytes // self._buffer.itemsize) * self._buffer.itemsize :]
 
-    def _num_elements(self, effect: Fetch | Send) -> int:
-        if isinstance(effect, Fetch):
-            return self._buffer.numel()
-        return effect.vector.numel() if effect.asks else 0
+    def _like(self, effect: Fetch | Send) -> Tensor:
+        """Return a vector of the shape and dtype of what `effect` brings."""
+        if isinstance(effect, Send):
+            return effect.vector if effect.asks else effect.vector[:0]
+        return self._buffer if effect.excerpt is None else effect.excerpt.room(self._buffer)
 
     def _end_one(self) -> None:
         with self._guard:

@@ -13,7 +13,7 @@ class MailboxLetters:
 
     Args:
         mailbox: filled by the serving threads.
-        dtype: of all vectors.
+        dtype: of all vectors as they travel.
 
     """
 

@@ -8,6 +8,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import TypeVar
 
+from gossip_trainer.compression.excerpt import Excerpt
 from gossip_trainer.transport.connection import Address, Connection, open_connection
 from gossip_trainer.transport.errors import (
     HandshakeRefused,
@@ -60,15 +61,17 @@ class PeerClient:
         *,
         expect: str | None = None,
         full: bool = False,
+        excerpt: Excerpt | None = None,
     ) -> SnapshotHeader:
         """Fetch the newest snapshot of the peer at `address` into `into`.
 
         Args:
             address: host and port.
-            into: writable bytes, as many as the peer's snapshots have: the model's, or those of a
-                server's part. After an error they are undefined.
+            into: writable bytes, as many as the peer's snapshots have: the model's, those of a
+                server's part, or those of the excerpt. After an error they are undefined.
             expect: the member that must answer, such as "worker-3-0"; anyone if None.
             full: ask for all that training goes on from instead of the model alone.
+            excerpt: ask for that of the model alone.
 
         Raises:
             PeerLost: it cannot be reached, went away or made no progress, or `abort` was called.
@@ -79,7 +82,8 @@ class PeerClient:
         """
 
         def take(connection: Connection) -> SnapshotHeader:
-            prefix = connection.ask(Kind.PULL_FULL if full else Kind.PULL, self._courier)
+            kind = Kind.PULL_FULL if full else Kind.PULL
+            prefix = connection.ask(kind, self._courier, excerpt)
             return connection.take_snapshot(prefix, into, self._courier)
 
         return self._exchange(address, expect, take, repeats=True)

@@ -5,6 +5,7 @@ import time
 from contextlib import suppress
 from typing import NoReturn
 
+from gossip_trainer.compression.excerpt import Excerpt
 from gossip_trainer.errors import GossipTrainerError
 from gossip_trainer.transport.errors import (
     Busy,
@@ -64,9 +65,9 @@ class Connection:
         self.member = member
         self._framing = framing
 
-    def ask(self, kind: Kind, courier: Courier) -> Prefix:
+    def ask(self, kind: Kind, courier: Courier, excerpt: Excerpt | None = None) -> Prefix:
         """Send a request; return the beginning of the answer."""
-        self._framing.send(kind, Request(gossip=courier.send()))
+        self._framing.send(kind, Request(gossip=courier.send(), excerpt=excerpt))
         return self._framing.receive_prefix()
 
     def take_status(self, prefix: Prefix, courier: Courier) -> SnapshotHeader:

@@ -21,7 +21,7 @@ from gossip_trainer.transport.limits import Limits
 from gossip_trainer.transport.mailbox import Mailbox
 from gossip_trainer.transport.security import Credentials
 from gossip_trainer.transport.session import Session
-from gossip_trainer.transport.snapshots import Courier, SnapshotSource
+from gossip_trainer.transport.snapshots import Courier, Excerpts, SnapshotSource
 from gossip_trainer.transport.stream import Line, open_stream
 from gossip_trainer.transport.wire import Crowded, Kind, encode
 
@@ -41,6 +41,7 @@ class PeerServer:
         courier: Courier,
         *,
         full: SnapshotSource | None = None,
+        excerpts: Excerpts | None = None,
         mailbox: Mailbox | None = None,
         tls: Credentials | None = None,
         fence: Fence | None = None,
@@ -48,7 +49,8 @@ class PeerServer:
     ) -> None:
         """Take over `listener`, a bound and listening TCP socket; no mailbox takes no messages.
 
-        `full` has all that training goes on from; without it nobody can copy that.
+        `full` has all that training goes on from; without it nobody can copy that. `excerpts` reads
+        parts of snapshots; without it nobody gets less than the whole.
         `fence` knows who is outdated; by default it learns that from handshakes alone.
         """
         self._listener = listener
@@ -56,6 +58,7 @@ class PeerServer:
         self._source = source
         self._courier = courier
         self._full = full
+        self._excerpts = excerpts
         self._mailbox = mailbox
         self._tls = tls
         self._fence = fence or Fence(identity.member)
@@ -131,6 +134,7 @@ class PeerServer:
             self._source,
             self._courier,
             full=self._full,
+            excerpts=self._excerpts,
             mailbox=self._mailbox,
             fence=self._fence,
             limits=self._limits,

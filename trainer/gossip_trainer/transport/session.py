@@ -2,15 +2,21 @@
 
 import time
 
+from gossip_trainer.compression.excerpt import Excerpt
 from gossip_trainer.transport.errors import HandshakeRefused, Outdated, ProtocolError
 from gossip_trainer.transport.fencing import Fence
 from gossip_trainer.transport.framing import Framing
 from gossip_trainer.transport.identity import Identity, common_version, objection
 from gossip_trainer.transport.limits import Limits
 from gossip_trainer.transport.mailbox import Mailbox
-from gossip_trainer.transport.payload import payload_bytes, send_payload
+from gossip_trainer.transport.payload import digest_anew, payload_bytes, send_payload
 from gossip_trainer.transport.reception import Reception
-from gossip_trainer.transport.snapshots import Courier, PinnedSnapshot, SnapshotSource
+from gossip_trainer.transport.snapshots import (
+    Courier,
+    Excerpts,
+    PinnedSnapshot,
+    SnapshotSource,
+)
 from gossip_trainer.transport.stream import Line, Stream
 from gossip_trainer.transport.wire import (
     MAX_GREETING_BYTES,
@@ -35,11 +41,11 @@ class Session:
         member: who the peer says it is, once it has said so.
         silent_since: when it last was answered; None while it is being answered.
         is_last: set from outside: the answer under way is the last one.
-        sent_bytes: of whole snapshots sent to it.
+        sent_bytes: of snapshots and excerpts sent to it in full.
 
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what all connections of a server share
         self,
         line: Line,
         identity: Identity,
@@ -47,6 +53,7 @@ class Session:
         courier: Courier,
         *,
         full: SnapshotSource | None,
+        excerpts: Excerpts | None,
         mailbox: Mailbox | None,
         fence: Fence,
         limits: Limits,
@@ -59,6 +66,7 @@ class Session:
         self._identity = identity
         self._source = source
         self._full = full
+        self._excerpts = excerpts
         self._courier = courier
         self._mailbox = mailbox
         self._fence = fence
@@ -113,7 +121,8 @@ class Session:
             raise ProtocolError(f"{prefix.kind.name} came where a request is due")
 
     def _show(self, framing: Framing, kind: Kind, data: memoryview) -> None:
-        self._courier.receive(self.member, decode(Request, data).gossip)
+        request = decode(Request, data)
+        self._courier.receive(self.member, request.gossip)
         source = self._full if kind is Kind.PULL_FULL else self._source
         snapshot = None if source is None else source.pin()
         if snapshot is None:
@@ -124,13 +133,24 @@ class Session:
             if kind is Kind.STATUS:
                 framing.send(Kind.STANDING, reply)
             else:
-                self._send_snapshot(framing, reply, snapshot)
+                excerpt = request.excerpt if kind is Kind.PULL else None
+                self._send_snapshot(framing, reply, snapshot, excerpt)
         finally:
             snapshot.release()
 
-    def _send_snapshot(self, framing: Framing, reply: Reply, snapshot: PinnedSnapshot) -> None:
-        memory = snapshot.memory
+    def _send_snapshot(
+        self, framing: Framing, reply: Reply, snapshot: PinnedSnapshot, excerpt: Excerpt | None
+    ) -> None:
+        memory = snapshot.memory if excerpt is None else self._read(snapshot.memory, excerpt)
         size = payload_bytes(framing, memory.nbytes)
         head = framing.encode(Kind.SNAPSHOT, reply, payload_bytes=size)
-        send_payload(framing, head, memory, snapshot.digests.of)
+        send_payload(framing, head, memory, snapshot.digests.of if excerpt is None else digest_anew)
         self.sent_bytes += memory.nbytes
+
+    def _read(self, memory: memoryview, excerpt: Excerpt) -> memoryview:
+        if self._excerpts is None:
+            raise ProtocolError(f"{self.member} asks for {excerpt}, only whole snapshots are given")
+        try:
+            return self._excerpts(memory, excerpt)
+        except ValueError as error:
+            raise ProtocolError(f"{self.member} asks for what there is not: {error}") from error

@@ -181,11 +181,10 @@ class _Mapping:
                 f"{PAGE_BYTES + num_buffers * stride}"
             )
         self._buffers = list(_cut(memory, num_buffers, stride))
-        self._num_bytes = own.num_bytes
         self._fence = _Fence()
 
-    def read(self, into: memoryview, window_seconds: float) -> Reply:
-        """Copy the newest snapshot; raises as `SharedClient.pull` does."""
+    def read(self, into: memoryview, window_seconds: float, start: int) -> Reply:
+        """Copy the newest snapshot from byte `start` on; raises as `SharedClient.pull` does."""
         target = np.frombuffer(into, np.uint8)
         for _ in range(ATTEMPTS):
             buffer = self._newest()
@@ -201,7 +200,8 @@ class _Mapping:
             if age > window_seconds and not reply.snapshot.finished:
                 raise PeerLost("stalled", f"{self.owner.member} published nothing for {age:.1f} s")
             # numpy's copy lets the process's other threads run.
-            vector = buffer[_VECTOR : _VECTOR + self._num_bytes]
+            first = _VECTOR + start
+            vector = buffer[first : first + into.nbytes]
             np.copyto(target, np.frombuffer(vector, np.uint8))
             if self._holds(words, generation):
                 return reply
@@ -237,14 +237,17 @@ class SharedClient:
         self._limits = limits or Limits()
         self._kept: OrderedDict[str, _Mapping] = OrderedDict()
 
-    def pull(self, path: str, into: memoryview, *, expect: str) -> SnapshotHeader:
+    def pull(
+        self, path: str, into: memoryview, *, expect: str, start: int | None = None
+    ) -> SnapshotHeader:
         """Copy the newest snapshot of the member `expect`, whose memory is `path`, into `into`.
 
         Args:
             path: as the peer announces it.
-            into: writable bytes of the flat tensor, exactly the identity's `num_bytes`. After an
-                error they are undefined.
+            into: writable bytes of the flat tensor, exactly the identity's `num_bytes`, or of the
+                part of it that is read. After an error they are undefined.
             expect: the member it must belong to, such as "worker-3-0".
+            start: the first byte of the part that is read; None reads all.
 
         Raises:
             PeerLost: the memory cannot be opened, the peer published nothing for `window_seconds`
@@ -254,12 +257,12 @@ class SharedClient:
             ProtocolError: what is there makes no sense.
 
         """
-        if into.nbytes != self._identity.num_bytes:
-            raise ValueError(
-                f"`into` has {into.nbytes} bytes, the model {self._identity.num_bytes}"
-            )
+        size, first = self._identity.num_bytes, start or 0
+        if first + into.nbytes > size or (start is None and into.nbytes != size):
+            part = "" if start is None else f" from byte {first} on"
+            raise ValueError(f"`into` has {into.nbytes} bytes, the model {size - first}{part}")
         mapping = self._mapping(path, expect)
-        reply = mapping.read(into, self._limits.window_seconds)
+        reply = mapping.read(into, self._limits.window_seconds, first)
         if reply.gossip:
             try:
                 self._courier.receive(expect, reply.gossip)

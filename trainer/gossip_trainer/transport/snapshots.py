@@ -4,8 +4,10 @@ The transport knows a snapshot as bytes with a header. It does not know tensors,
 buffers rotate.
 """
 
+from collections.abc import Callable
 from typing import Protocol
 
+from gossip_trainer.compression.excerpt import Excerpt
 from gossip_trainer.transport.chunks import ChunkDigests
 from gossip_trainer.transport.wire import SnapshotHeader
 
@@ -31,6 +33,10 @@ class PinnedSnapshot(Protocol):
     def release(self) -> None:
         """Give the buffer back; called exactly once, from any thread."""
         ...
+
+
+Excerpts = Callable[[memoryview, Excerpt], memoryview]
+"""Returns an excerpt's bytes, given those of a snapshot; ValueError if it has no such part."""
 
 
 class SnapshotSource(Protocol):

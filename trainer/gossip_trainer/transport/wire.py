@@ -10,6 +10,7 @@ from typing import Annotated, Any, Final, NamedTuple, TypeVar
 
 import msgspec
 
+from gossip_trainer.compression.excerpt import Excerpt
 from gossip_trainer.transport.errors import ProtocolError
 from gossip_trainer.transport.identity import PROTOCOL_VERSION, Identity
 
@@ -113,10 +114,16 @@ class Crowded(msgspec.Struct, frozen=True):
     connections: Count
 
 
-class Request(msgspec.Struct, frozen=True):
-    """The client wants a snapshot or its header; `gossip` is what the courier sends along."""
+class Request(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The client wants a snapshot or its header; `gossip` is what the courier sends along.
+
+    Attributes:
+        excerpt: what of the snapshot; all of it if None. Whoever has the snapshot checks it.
+
+    """
 
     gossip: bytes
+    excerpt: Excerpt | None = None
 
 
 class SnapshotHeader(msgspec.Struct, frozen=True):

@@ -132,6 +132,18 @@ def test_a_target_of_another_size_is_a_mistake_of_the_caller(memory, client):
         client.pull(memory.path, memoryview(bytearray(8)), expect="worker-0-0")
 
 
+def test_a_part_is_read_from_where_it_begins(memory, client):
+    publish(memory)
+    into = memoryview(bytearray(100))
+    assert client.pull(memory.path, into, expect="worker-0-0", start=36) == HEADER
+    assert into == CONTENT[36:136]
+
+
+def test_a_part_that_goes_beyond_the_model_is_a_mistake_of_the_caller(memory, client):
+    with pytest.raises(ValueError, match=r"has 8 bytes, the model 4 from byte 12348 on"):
+        client.pull(memory.path, memoryview(bytearray(8)), expect="worker-0-0", start=NUM_BYTES - 4)
+
+
 # Torn and stale snapshots
 
 
