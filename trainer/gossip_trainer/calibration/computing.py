@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from gossip_api.job import GossipTrainingJob
+    from gossip_api.job import GossipTrainingJob, JobSpec
 
 WARM_UP_STEPS = 10  # first calls of kernels and allocators, and the evaluator's first look
 MOMENTS = "moments"
@@ -60,4 +60,14 @@ def time_steps(job: GossipTrainingJob, folder: Path, threads: int | None) -> NDA
         raise KeyboardInterrupt
     if outcome.state == "failed":
         raise RunError(f"the run with one worker failed: {outcome.reason}")
-    return read_laps(folder / MOMENTS, skip=WARM_UP_STEPS)
+    return read_laps(
+        folder / MOMENTS, skip=WARM_UP_STEPS, forwards_per_step=forwards_per_step(job.spec)
+    )
+
+
+def forwards_per_step(spec: JobSpec) -> int:
+    """Return how often a worker's model is asked in one step: by every device, part by part."""
+    devices = spec.workers.devices_per_worker
+    share = spec.training.batch_size // devices
+    part = -(-share // spec.training.gradient_accumulation)
+    return devices * -(-share // part)

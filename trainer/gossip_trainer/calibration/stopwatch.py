@@ -44,14 +44,20 @@ def timed(
     return module
 
 
-def read_laps(file: Path, *, skip: int) -> NDArray[np.float64]:
+def read_laps(file: Path, *, skip: int, forwards_per_step: int = 1) -> NDArray[np.float64]:
     """Return the seconds of each step but the first `skip`, shape (steps,).
+
+    Args:
+        file: what the model wrote.
+        skip: steps that warm up.
+        forwards_per_step: how often the model is asked in one step.
 
     Raises:
         RunError: there are none.
 
     """
     moments = np.frombuffer(file.read_bytes() if file.exists() else b"", dtype=np.float64)
+    moments = moments[::forwards_per_step]
     laps = np.diff(moments)[skip:]
     if not len(laps):
         raise RunError(f"{file}: only {len(moments)} steps were timed; {skip} of them warm up")

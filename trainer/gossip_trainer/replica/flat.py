@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from gossip_trainer.algorithms.iterate import Iterate, LookAhead
+from gossip_trainer.errors import ModelError
 from gossip_trainer.replica.layout import Layout, exchanged_tensors, layout_of
 
 
@@ -47,6 +48,28 @@ class FlatModel:
         for entry in self.layout.trainable:
             self._trainable[entry.name].grad = entry.of(self.gradient)
         self.parameter.grad = self.gradient
+
+    def gather_gradients(self) -> None:
+        """Bring gradients that lie elsewhere into the flat vector, and put the views back.
+
+        `zero_grad` and wrappers of training scripts replace a parameter's gradient.
+
+        Raises:
+            ModelError: a parameter itself was moved out of the flat vector.
+
+        """
+        for entry in self.layout.trainable:
+            parameter, home = self._trainable[entry.name], entry.of(self.gradient)
+            if parameter.data_ptr() != entry.of(self.vector).data_ptr():
+                raise ModelError(
+                    f"the parameter {entry.name} was moved or replaced after the model was laid "
+                    "out; move the model to its device, and wrap it, before that"
+                )
+            if parameter.grad is None:
+                home.zero_()
+            elif parameter.grad.data_ptr() != home.data_ptr():
+                home.copy_(parameter.grad)
+            parameter.grad = home
 
     def load_(self, vector: Tensor) -> None:
         """Overwrite parameters and float buffers with `vector`, shape (layout.size,)."""

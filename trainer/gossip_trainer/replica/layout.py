@@ -1,7 +1,8 @@
 """Where each tensor of a model lies in its flat vector.
 
-Trainable parameters come first, then everything else that is exchanged: frozen parameters and
-float buffers such as batch-norm statistics. Integer buffers (`num_batches_tracked`) stay local.
+Trainable parameters come first, those of two dimensions or more before norms and biases, so that
+weight decay may end where those begin; then everything else that is exchanged: frozen parameters
+and float buffers such as batch-norm statistics. Integer buffers (`num_batches_tracked`) stay local.
 Every tensor starts on a 64-byte boundary, so that vectorised kernels treat a tensor inside the
 vector exactly like one of its own; the gaps stay zero and take part in every exchange as zeros.
 """
@@ -21,11 +22,15 @@ DTYPES = (torch.float32, torch.float64)
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One tensor of the model: its name, shape and place in the flat vector."""
+    """One tensor of the model: its name, shape and place in the flat vector.
+
+    One that is channels last (torch.channels_last) stays so: its values lie in that order.
+    """
 
     name: str
     shape: tuple[int, ...]
     offset: int  # in elements
+    is_channels_last: bool = False
 
     @property
     def numel(self) -> int:
@@ -34,7 +39,11 @@ class Entry:
 
     def of(self, vector: Tensor) -> Tensor:
         """Return this tensor's view of a flat vector."""
-        return vector[self.offset : self.offset + self.numel].view(self.shape)
+        part = vector[self.offset : self.offset + self.numel]
+        if self.is_channels_last:
+            outputs, inputs, height, width = self.shape
+            return part.view(outputs, height, width, inputs).permute(0, 3, 1, 2)
+        return part.view(self.shape)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +52,7 @@ class Layout:
 
     trainable: tuple[Entry, ...]
     others: tuple[Entry, ...]
+    num_weights: int  # the leading part, gaps included, of two dimensions or more
     num_parameters: int  # the leading part, gaps included, that the optimizer moves
     size: int  # of the whole vector, in elements
     dtype: torch.dtype
@@ -60,7 +70,10 @@ class Layout:
     def digest(self) -> str:
         """Return a SHA-256 over names, shapes, places and the dtype; peers must agree on it."""
         lines = [f"{self.dtype} {self.num_parameters} {self.size}"]
-        lines += [f"{e.name} {list(e.shape)} {e.offset}" for e in self.entries]
+        lines += [
+            f"{e.name} {list(e.shape)} {e.offset}" + " channels last" * e.is_channels_last
+            for e in self.entries
+        ]
         return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
@@ -86,9 +99,11 @@ def layout_of(module: nn.Module) -> Layout:
                 f"{dtype}; all parameters and float buffers must share one dtype"
             )
     step = ALIGNMENT // dtype.itemsize
-    first, num_parameters = _place(trainable, 0, step)
+    weights, num_weights = _place({n: t for n, t in trainable.items() if t.dim() >= 2}, 0, step)
+    flat = {n: t for n, t in trainable.items() if t.dim() < 2}
+    norms_and_biases, num_parameters = _place(flat, num_weights, step)
     rest, size = _place(others, num_parameters, step)
-    return Layout(first, rest, num_parameters, size, dtype)
+    return Layout(weights + norms_and_biases, rest, num_weights, num_parameters, size, dtype)
 
 
 def exchanged_tensors(module: nn.Module) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
@@ -108,6 +123,10 @@ def exchanged_tensors(module: nn.Module) -> tuple[dict[str, Tensor], dict[str, T
 def _place(tensors: dict[str, Tensor], start: int, step: int) -> tuple[tuple[Entry, ...], int]:
     entries: list[Entry] = []
     for name, tensor in tensors.items():
-        entries.append(Entry(name, tuple(tensor.shape), start))
+        entries.append(Entry(name, tuple(tensor.shape), start, _is_channels_last(tensor)))
         start += -(-tensor.numel() // step) * step
     return tuple(entries), start
+
+
+def _is_channels_last(tensor: Tensor) -> bool:
+    return not tensor.is_contiguous() and tensor.is_contiguous(memory_format=torch.channels_last)

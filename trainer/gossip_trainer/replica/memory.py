@@ -10,3 +10,8 @@ def memory_of(vector: Tensor) -> memoryview:
     # numpy's arrays offer the buffer protocol, but their stubs do not say so on Python 3.11.
     memory = memoryview(cast("bytearray", vector.detach().numpy()))
     return memory.cast("B") if memory.nbytes else memoryview(b"")  # there is no cast of nothing
+
+
+def bytes_of(vector: Tensor) -> memoryview:
+    """Return the bytes of a contiguous vector, read-only; of one on a device those of a copy."""
+    return memory_of(vector.detach().cpu()).toreadonly()

@@ -5,16 +5,21 @@ newest; readers pin the newest and release it when they are done. If every other
 the step is not published: the trainer goes on, and the caller counts it. With three buffers that
 takes two readers that hang on to two different steps.
 
+The buffers are in host memory. Where the model is on a device of its own a snapshot is the newest
+when its copy has arrived; a step that ends before that is not published either.
+
 The buffers may lie in memory that other processes read as well. Those readers do not pin: they find
 out afterwards that what they copied was overwritten meanwhile.
 """
 
 import threading
+from functools import partial
 
 import torch
 from torch import Tensor
 
 from gossip_trainer.algorithms.iterate import Iterate
+from gossip_trainer.replica.device import DeviceLink, HostLink
 from gossip_trainer.replica.layout import Layout
 from gossip_trainer.replica.memory import memory_of
 from gossip_trainer.transport.chunks import ChunkDigests
@@ -27,10 +32,10 @@ NUM_BUFFERS = 3
 class _Buffer:
     """One of the rotating buffers."""
 
-    def __init__(self, layout: Layout, slot: Slot | None) -> None:
+    def __init__(self, layout: Layout, slot: Slot | None, link: DeviceLink) -> None:
         self.slot = slot
         self.vector: Tensor = (
-            torch.zeros(layout.size, dtype=layout.dtype)
+            link.host_vector(layout.size, layout.dtype)
             if slot is None
             else torch.frombuffer(slot.vector, dtype=layout.dtype)
         )
@@ -82,6 +87,7 @@ class Snapshots:
         layout: of the vectors.
         shared: memory that other processes read; if given, its buffers are those that rotate.
         num_buffers: how many rotate otherwise.
+        link: between the model's device and host memory.
 
     """
 
@@ -91,14 +97,21 @@ class Snapshots:
         shared: SharedMemory | None = None,
         *,
         num_buffers: int = NUM_BUFFERS,
+        link: DeviceLink | None = None,
     ) -> None:
         slots = [None] * num_buffers if shared is None else shared.slots
-        self._buffers = [_Buffer(layout, slot) for slot in slots]
+        self._link = link if link is not None else HostLink()
+        self._buffers = [_Buffer(layout, slot, self._link) for slot in slots]
         self._newest: _Buffer | None = None
         self._lock = threading.Lock()
 
     def publish(self, x: Iterate, header: SnapshotHeader) -> bool:
-        """Make x the newest snapshot; return False, without waiting, if no buffer is free."""
+        """Make x, as it is now, the newest snapshot.
+
+        Returns False, without waiting, if no buffer is free or the copy before is under way.
+        """
+        if self._link.busy:
+            return False
         with self._lock:
             free = next((b for b in self._buffers if not b.readers and b is not self._newest), None)
         if free is None:
@@ -106,14 +119,16 @@ class Snapshots:
         # Nobody can pin this buffer now: it is neither pinned nor the newest.
         if free.slot is not None:
             free.slot.begin()
-        x.write_to_(free.vector)
-        if free.slot is not None:
-            free.slot.commit(header)
-        free.digests.reset()
-        free.header = header
-        with self._lock:
-            self._newest = free
+        self._link.write_out(x, free.vector, partial(self._complete, free, header))
         return True
+
+    def _complete(self, buffer: _Buffer, header: SnapshotHeader) -> None:
+        if buffer.slot is not None:
+            buffer.slot.commit(header)
+        buffer.digests.reset()
+        buffer.header = header
+        with self._lock:
+            self._newest = buffer
 
     def pin(self) -> Pin | None:
         """Hold the newest snapshot; None before the first was published."""

@@ -44,14 +44,9 @@ class GlooGroup:
     ) -> None:
         self._size = size
         self._works: list[Work] = []
-        options = ProcessGroupGloo._Options()  # type: ignore[attr-defined] # noqa: SLF001 - no other way
-        options._devices = [ProcessGroupGloo.create_device(hostname=host)]  # noqa: SLF001
-        options._timeout = timeout  # noqa: SLF001
-        options._threads = THREADS  # noqa: SLF001
-        try:
-            self._group = ProcessGroupGloo(PrefixStore(key, store), position, size, options)
-        except RuntimeError as error:
-            raise CollectiveError(f"not all {size} members came: {_first(error)}") from error
+        self._group = open_gloo(
+            store, key, host=host, position=position, size=size, timeout=timeout
+        )
 
     def begin(self, *vectors: Tensor) -> None:
         """Begin to replace each of `vectors` by its sum over the members, all together."""
@@ -85,6 +80,25 @@ class GlooGroup:
         self._works = []
         del self._group
         threading.Thread(target=_end, args=(held,), name="end of a group", daemon=True).start()
+
+
+def open_gloo(
+    store: Store, key: str, *, host: str, position: int, size: int, timeout: timedelta
+) -> ProcessGroupGloo:
+    """Return one member's end of a process group; the arguments are those of `GlooGroup`.
+
+    Raises:
+        CollectiveError: not all came before the store's own deadline.
+
+    """
+    options = ProcessGroupGloo._Options()  # type: ignore[attr-defined] # noqa: SLF001 - no other way
+    options._devices = [ProcessGroupGloo.create_device(hostname=host)]  # noqa: SLF001
+    options._timeout = timeout  # noqa: SLF001
+    options._threads = THREADS  # noqa: SLF001
+    try:
+        return ProcessGroupGloo(PrefixStore(key, store), position, size, options)
+    except RuntimeError as error:
+        raise CollectiveError(f"not all {size} members came: {_first(error)}") from error
 
 
 def host_store(host: str, port: int, timeout: timedelta) -> TCPStore:

@@ -15,15 +15,43 @@ import torch
 from torch import nn
 
 from gossip_api.training import Optimizer as OptimizerSettings
+from gossip_trainer.training.weight_decay import decay_leading_part
 
 _FUSED_DEVICES = frozenset({"cpu", "cuda"})
 
 
 def build_optimizer(
-    settings: OptimizerSettings, parameters: Iterable[nn.Parameter]
+    settings: OptimizerSettings,
+    parameters: Iterable[nn.Parameter],
+    *,
+    num_weights: int | None = None,
 ) -> torch.optim.Optimizer:
-    """Build the job's optimizer over `parameters`, which lie on one device."""
+    """Build the job's optimizer.
+
+    Args:
+        settings: the job's `training.optimizer`.
+        parameters: what it moves, on one device; a single flat one where norms do not decay.
+        num_weights: how much of that comes before norms and biases; all if left out.
+
+    """
     tensors = list(parameters)
+    if settings.decay_norms or num_weights is None:
+        return _build(settings, tensors, settings.weight_decay)
+    (parameter,) = tensors
+    optimizer = _build(settings, tensors, 0.0)
+    decay_leading_part(
+        optimizer,
+        parameter,
+        num_weights,
+        decay=settings.weight_decay,
+        coupled=settings.name != "adamw",
+    )
+    return optimizer
+
+
+def _build(
+    settings: OptimizerSettings, tensors: list[nn.Parameter], weight_decay: float
+) -> torch.optim.Optimizer:
     fused = all(tensor.device.type in _FUSED_DEVICES for tensor in tensors)
     match settings.name:
         case "sgd":
@@ -32,7 +60,7 @@ def build_optimizer(
                 lr=settings.learning_rate,
                 momentum=settings.momentum,
                 nesterov=settings.nesterov,
-                weight_decay=settings.weight_decay,
+                weight_decay=weight_decay,
                 fused=fused,
             )
         case "adam" | "adamw":
@@ -42,7 +70,7 @@ def build_optimizer(
                 lr=settings.learning_rate,
                 betas=settings.betas,
                 eps=settings.epsilon,
-                weight_decay=settings.weight_decay,
+                weight_decay=weight_decay,
                 fused=fused,
             )
 

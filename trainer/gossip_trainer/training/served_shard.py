@@ -61,7 +61,11 @@ class ServedShard:
         self._centre = initial[self.part].clone()
         num_parameters = max(0, min(self.part.stop, layout.num_parameters) - self.part.start)
         self._parameter = nn.Parameter(self._centre[:num_parameters])
-        self._optimizer = build_optimizer(spec.training.optimizer, [self._parameter])
+        self._optimizer = build_optimizer(
+            spec.training.optimizer,
+            [self._parameter],
+            num_weights=min(max(0, layout.num_weights - self.part.start), num_parameters),
+        )
         self._learning_rate = learning_rate
         self._letters = letters
         self.messages = self.received_bytes = self.sent_bytes = 0
@@ -116,10 +120,12 @@ class ServedShard:
 
     @torch.no_grad()
     def _update(self, gradient: Tensor) -> None:
-        self._parameter.grad = gradient
+        # Copied: the optimizer may add its decay to the gradient, and others may read that again.
+        if self._parameter.grad is None:
+            self._parameter.grad = torch.empty_like(self._parameter)
+        self._parameter.grad.copy_(gradient)
         self._optimizer.param_groups[0]["lr"] = self._learning_rate()
         self._optimizer.step()
-        self._parameter.grad = None
 
     def _iterate(self) -> Iterate:
         return iterate_over(self._centre, self._parameter, self._optimizer)

@@ -4,7 +4,7 @@ import pytest
 import yaml
 
 from gossip_api.loading import load_job
-from gossip_trainer.calibration.computing import WARM_UP_STEPS, alone
+from gossip_trainer.calibration.computing import WARM_UP_STEPS, alone, forwards_per_step
 from gossip_trainer.calibration.stopwatch import NAME
 
 SAMPLES = Path(__file__).parents[4] / "manifests" / "samples"
@@ -34,3 +34,18 @@ def test_the_jobs_own_model_is_what_the_stopwatch_is_put_on(tmp_path):
     assert model.name == NAME
     assert model.args["model"] == document["spec"]["training"]["model"]
     assert Path(str(model.args["file"])).is_absolute()
+
+
+@pytest.mark.parametrize(
+    ("batch_size", "devices", "parts", "forwards"),
+    [(16, 1, 1, 1), (16, 1, 4, 4), (9, 1, 4, 3), (16, 2, 1, 2), (16, 2, 4, 8)],
+)
+def test_a_step_asks_the_model_once_for_every_part_on_every_device(
+    batch_size, devices, parts, forwards
+):
+    changes = [
+        f"training.batchSize={batch_size}",
+        f"training.gradientAccumulation={parts}",
+        f"workers.devicesPerWorker={devices}",
+    ]
+    assert forwards_per_step(load_job(SAMPLES / "digits.yaml", changes).spec) == forwards

@@ -26,6 +26,14 @@ def test_only_forwards_in_training_are_noted(tmp_path):
     assert (laps > 0).all()
 
 
+def test_a_step_of_several_forwards_is_one_lap(tmp_path):
+    np.array([0.0, 1.0, 5.0, 6.0, 10.0]).tofile(tmp_path / "moments")
+
+    laps = read_laps(tmp_path / "moments", skip=0, forwards_per_step=2)
+
+    assert laps.tolist() == [5.0, 5.0]
+
+
 def test_the_model_is_the_jobs_own(tmp_path):
     module, other = build(tmp_path / "a"), build(tmp_path / "b", seed=2)
     inputs = torch.randn(5, 4)

@@ -37,6 +37,13 @@ def test_trainable_parameters_come_first_then_frozen_ones_then_float_buffers(lay
     assert [entry.name for entry in layout.entries] == ["a", "b", "frozen", "statistics"]
 
 
+def test_among_trainable_ones_norms_and_biases_come_last():
+    layout = layout_of(nn.Sequential(nn.Conv2d(1, 3, 3), nn.BatchNorm2d(3), nn.Linear(3, 2)))
+    names = [entry.name for entry in layout.trainable]
+    assert names == ["0.weight", "2.weight", "0.bias", "1.weight", "1.bias", "2.bias"]
+    assert layout.num_weights == layout.trainable[2].offset == 48
+
+
 def test_integer_buffers_and_buffers_that_are_not_saved_stay_local(layout):
     assert {"counter", "scratch"}.isdisjoint(entry.name for entry in layout.entries)
 
@@ -73,6 +80,20 @@ def test_a_tensors_view_shares_the_vectors_memory(layout):
     assert views["frozen"].shape == (2, 5)
     assert torch.equal(vector[48:58], torch.full((10,), 2.0))
     assert vector.sum() == 20.0
+
+
+def test_a_tensor_that_is_channels_last_stays_so():
+    weight = torch.arange(36.0).view(3, 3, 2, 2)
+    module = nn.Conv2d(3, 3, 2, bias=False)
+    module.weight = nn.Parameter(weight.contiguous(memory_format=torch.channels_last))
+    (entry,) = layout_of(module).entries
+    vector = torch.zeros(48)
+    view = entry.of(vector)
+    view.copy_(weight)
+    assert view.is_contiguous(memory_format=torch.channels_last)
+    assert torch.equal(view, weight)
+    assert vector[:4].tolist() == [0.0, 4.0, 8.0, 1.0]
+    assert layout_of(module).digest() != layout_of(nn.Conv2d(3, 3, 2, bias=False)).digest()
 
 
 def test_equal_models_have_equal_digests(layout):

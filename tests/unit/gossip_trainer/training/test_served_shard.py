@@ -15,7 +15,7 @@ from gossip_trainer.training.trace import digest_of
 VIEW = make_view(1, {0: 0, 1: 0})
 
 
-def spec_of(strategy, *, shards=1, nesterov=False):
+def spec_of(strategy, *, shards=1, nesterov=False, **optimizer):
     return JobSpec.model_validate(
         {
             "strategy": strategy,
@@ -29,6 +29,7 @@ def spec_of(strategy, *, shards=1, nesterov=False):
                     "learningRate": 9.0,
                     "momentum": 0.9,
                     "nesterov": nesterov,
+                    **optimizer,
                 },
                 "budget": {"epochs": 1},
             },
@@ -132,6 +133,28 @@ def test_a_gradient_is_a_step_of_the_jobs_optimizer_at_the_rate_of_the_moment(ma
         reference.param_groups[0]["lr"] = rate
         reference.step()
     assert torch.equal(answer.vector[:n], plain.detach())
+
+
+@pytest.mark.parametrize("shards", [1, 2, 3])
+def test_norms_and_biases_go_without_decay_on_whatever_server_they_are(shards, letters, model):
+    spec = spec_of(PARAMETER_SERVER, shards=shards, weightDecay=0.1, decayNorms=False)
+    answered = torch.empty_like(model.vector)
+    gradient = torch.zeros_like(model.vector)
+    for shard in range(shards):
+        served = ServedShard(
+            spec,
+            Shard(shard),
+            layout=model.layout,
+            initial=torch.ones_like(model.vector),
+            learning_rate=lambda: 0.5,
+            letters=letters,
+            view=VIEW,
+        )
+        answered[served.part] = push(served, letters, gradient[served.part]).vector
+    n, end = model.layout.num_weights, model.layout.num_parameters
+    torch.testing.assert_close(answered[:n], torch.full((n,), 0.95))
+    assert torch.all(answered[n:end] == 1.0)
+    assert not gradient.any(), "the sender's gradient is left as it is"
 
 
 def test_float_buffers_are_averaged_and_not_stepped(make, letters, model):
