@@ -58,7 +58,7 @@ def contractions(n, weight):
     job = gossip_job(n, weight)
     training = job.spec.training
     simulator = Simulator(job, load_dataset(training.data, training.seed))
-    object.__setattr__(simulator.world, "rate", lambda _epoch: 0.0)
+    object.__setattr__(simulator.world, "rate", lambda _epoch, _live: 0.0)
     size = simulator.world.shared.layout.num_parameters
     generator, ratios, before = torch.Generator().manual_seed(n), [], []
 

@@ -10,7 +10,7 @@ Workers go on as they can (`begin_step`, `arrive`), one at a time (`step`), or i
 wait have got what they wait for.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 from in_memory_worker import Gradient, UnderWay, Worker
@@ -31,6 +31,7 @@ from gossip_trainer.algorithms.effects import (
     Shard,
 )
 from gossip_trainer.algorithms.view import View, make_view
+from gossip_trainer.compression.excerpt import Excerpt
 
 
 @dataclass(eq=False)
@@ -102,7 +103,7 @@ class World:
         elif isinstance(message.to, Shard):
             self._serve(message)
         elif receiver is not None and isinstance(message.effect, Fetch):
-            message.answer = receiver.published
+            message.answer = _read(receiver.published, message.effect.excerpt)
             self._bring_back(message)
         elif receiver is not None and not receiver.has_finished:
             receiver.arrived.append(message)
@@ -246,3 +247,9 @@ class World:
             message = self._unanswered.pop((party, answer.request))
             message.answer = Message(answer.vector, answer.step, answer.scalars)
             self.under_way.append(message)
+
+
+def _read(published: Message, excerpt: Excerpt | None) -> Message:
+    if excerpt is None:
+        return published
+    return replace(published, vector=excerpt.of(published.vector))

@@ -5,12 +5,14 @@ from __future__ import annotations
 import shutil
 from typing import TYPE_CHECKING
 
+import msgspec
 import numpy as np
 
 from gossip_trainer.compare.records import Finding, Point
-from gossip_trainer.errors import RunError
+from gossip_trainer.errors import DIVERGED, RunError
 from gossip_trainer.launch.local_run import RunOptions, run_locally
 from gossip_trainer.observability.event_log import EventTail
+from gossip_trainer.progress.ledger import StopReason
 from gossip_trainer.report.files import EVENTS, write_report
 from gossip_trainer.report.history import History, fold
 from gossip_trainer.report.pace import pace
@@ -48,24 +50,30 @@ def run_cell(out: Path, cell: Cell, watch: Callable[[float], None]) -> Finding:
         raise KeyboardInterrupt
     summary = write_report(directory, cell.job, state=outcome.state, reason=outcome.reason)
     history = fold(EventTail(directory / EVENTS).new())
-    if outcome.state == "failed" and not _diverged(history):
+    diverged = outcome.state == "failed" and _diverged(history, outcome.reason or "")
+    if outcome.state == "failed" and not diverged:
         raise RunError(f"the run failed: {outcome.reason} (its files: {directory})")
-    return finding(cell, history, summary.reason)
+    return finding(cell, history, StopReason.DIVERGED if diverged else summary.reason)
 
 
 def finding(cell: Cell, history: History, stop: str) -> Finding:
     """Keep of a run what a comparison needs."""
+    points = [_point(history, each, cell.workers) for each in history.evaluations]
+    if points and stop == StopReason.DIVERGED:
+        # What was left of it says nothing of how well it learns.
+        points[-1] = msgspec.structs.replace(points[-1], accuracy=None)
     return Finding(
         key=cell.key,
-        points=tuple(_point(history, each, cell.workers) for each in history.evaluations),
+        points=tuple(points),
         stop=stop,
         wall_seconds=history.training_seconds,
     )
 
 
-def _diverged(history: History) -> bool:
+def _diverged(history: History, reason: str) -> bool:
+    """Tell whether a worker or the evaluator found that there is no sense in going on."""
     last = history.evaluations[-1] if history.evaluations else None
-    return last is not None and last.final and last.loss is None
+    return DIVERGED in reason or (last is not None and last.final and last.loss is None)
 
 
 def _point(history: History, evaluation: Evaluation, workers: int) -> Point:

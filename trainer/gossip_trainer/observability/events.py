@@ -255,6 +255,30 @@ class Reformed(Event, frozen=True):
     donor: str = ""
 
 
+class Saved(Event, frozen=True):
+    """A process saved its state.
+
+    Attributes:
+        where: the checkpoint's folder or URL.
+        seconds: what the writing took, beside the training.
+
+    """
+
+    where: str
+    seconds: float
+
+
+class Unsaved(Event, frozen=True):
+    """A process could not save its state; it goes on, and tries again when it is next time to.
+
+    Attributes:
+        reason: why, in one line.
+
+    """
+
+    reason: str
+
+
 class Left(Event, frozen=True):
     """The launcher saw a process end, well or not.
 
@@ -339,6 +363,8 @@ Record = (
     | Finished
     | Fenced
     | Reformed
+    | Saved
+    | Unsaved
     | Left
     | Replaced
     | Failed

@@ -15,13 +15,11 @@ from contextlib import closing
 
 from torch import Tensor
 
-from gossip_api.environment import ProcessEnvironment
 from gossip_trainer.errors import DivergedError, RunError
 from gossip_trainer.evaluation.census import Census, CensusTaker, Reading
 from gossip_trainer.evaluation.contacts import Contacts
 from gossip_trainer.evaluation.scoring import Score, score
 from gossip_trainer.membership.roster import Endpoint
-from gossip_trainer.observability.event_log import EventSink
 from gossip_trainer.observability.events import (
     AVERAGE,
     CENTRE,
@@ -32,9 +30,10 @@ from gossip_trainer.observability.events import (
 )
 from gossip_trainer.process.join import pull_centre
 from gossip_trainer.process.metrics.evaluator import EvaluatorMetrics
-from gossip_trainer.process.metrics.page import MetricsPage
+from gossip_trainer.process.model_keeper import ModelKeeper, open_keeper
 from gossip_trainer.process.network import Network, open_network
-from gossip_trainer.process.standing import Prospect, Standing
+from gossip_trainer.process.shell import Shell
+from gossip_trainer.process.standing import Prospect
 from gossip_trainer.process.task import Task
 from gossip_trainer.progress.ledger import StopReason
 from gossip_trainer.replica.export import save_model
@@ -56,14 +55,10 @@ class NoSnapshots:
         """There is nothing to pin."""
 
 
-def run_evaluator(
-    environment: ProcessEnvironment,
-    task: Task,
-    events: EventSink,
-    standing: Standing,
-    metrics: MetricsPage,
-) -> None:
+def run_evaluator(shell: Shell, task: Task) -> None:
     """Evaluate until all workers have finished; save the final average and release them."""
+    environment, events, standing = shell.environment, shell.events, shell.standing
+    metrics = shell.metrics
     metrics.describe(task.job.spec)
     metrics.add(EvaluatorMetrics(metrics.instruments, task.job.spec.evaluation.every))
     with closing(open_network(environment, task, NoSnapshots())) as network:
@@ -72,7 +67,7 @@ def run_evaluator(
         host, port = network.endpoint.address
         status = environment.status or ""
         events.emit(Started(pid=os.getpid(), address=f"{host}:{port}", status=status))
-        evaluator = Evaluator(environment, task, network, events)
+        evaluator = Evaluator(shell, task, network, open_keeper(shell, task))
         signal.signal(signal.SIGINT, lambda _signal, _frame: evaluator.interrupt())
         evaluator.watch()
         evaluator.conclude()
@@ -83,12 +78,16 @@ class Evaluator:
     """Watches one job from its first snapshot to its result."""
 
     def __init__(
-        self, environment: ProcessEnvironment, task: Task, network: Network, events: EventSink
+        self, shell: Shell, task: Task, network: Network, keeper: ModelKeeper | None
     ) -> None:
+        environment = shell.environment
         self._task = task
         self._network = network
-        self._events = events
+        self._standing = shell.standing
+        self._events = shell.events
         self._output = environment.output
+        self._keeper = keeper
+        self._earlier: float | None = None  # seconds of training before the processes there are now
         self._settings = task.job.spec.evaluation
         stream = random.Random(  # noqa: S311 - a reproducible sample
             derive_seed(task.job.spec.training.seed, "census", environment.incarnation)
@@ -141,6 +140,8 @@ class Evaluator:
             }
             | ({} if evaluation.accuracy is None else {"accuracy": str(evaluation.accuracy)}),
         )
+        if self._keeper is not None:
+            self._standing.model = self._keeper.keep_final(self._task.model.module, evaluation)
         self._events.emit(evaluation)
         self._release()
         if evaluation.loss is None:
@@ -197,6 +198,9 @@ class Evaluator:
         )
         if not final:
             self._events.emit(evaluation)
+            if self._keeper is not None:
+                began, earlier = self._network.progress.began, self._earlier or 0.0
+                self._keeper.keep(self._task.model.module, evaluation, began, earlier)
             self._check_target(average)
         return evaluation
 
@@ -213,7 +217,9 @@ class Evaluator:
         # The final models are those of the moment the job was stopped; it may have been stopped
         # before any worker began.
         now = progress.stop.at if final and progress.stop is not None else time.time()
-        seconds = max(0.0, now - progress.began)
+        if self._keeper is not None and self._earlier is None:
+            self._earlier = self._keeper.earlier_seconds(progress.began)
+        seconds = max(0.0, now - progress.began) + (self._earlier or 0.0)
         steps = [reading.header.step for reading in census.readings]
         distance = mean.consensus_distance
         return Evaluation(

@@ -36,7 +36,7 @@ def copy_the_others(
         MembershipError: no peer gave its model in time.
 
     """
-    received = torch.zeros_like(model.vector)
+    received = torch.zeros(model.layout.size, dtype=model.layout.dtype)  # in host memory
     memory = memory_of(received)
     deadline = time.monotonic() + timeout.total_seconds()
     failure = "no other worker is up"

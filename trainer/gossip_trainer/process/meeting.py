@@ -26,6 +26,7 @@ from gossip_trainer.process.lobby import FORM_TIMEOUT, Lobby
 from gossip_trainer.process.network import Network
 from gossip_trainer.replica.memory import memory_of
 from gossip_trainer.training.collective import Agreement, ring_bytes
+from gossip_trainer.training.ending import Wishes
 from gossip_trainer.training.full_state import FullState, decode_counts
 from gossip_trainer.training.generation import Convention, Copy, Enter
 from gossip_trainer.training.gloo_group import GlooGroup, open_store
@@ -108,7 +109,7 @@ class Meetings:
             num_least=terms.num_least,
             patience=terms.timeout.total_seconds(),
         )
-        self._control = torch.zeros(3, dtype=torch.int64)
+        self._control = torch.zeros(4, dtype=torch.int64)
         self._vector: Tensor | None = None
         self._group: GlooGroup | None = None
         self._roster: Roster | None = None
@@ -146,13 +147,14 @@ class Meetings:
         self.leave()
         return False
 
-    def begin(self, vector: Tensor, *, samples: int, stop: bool, leave: bool) -> None:
+    def begin(self, vector: Tensor, *, samples: int, wishes: Wishes) -> None:
         """Start both all-reduces, the vector's and the counts', so that they run together."""
         assert self._group is not None
         self._look()
         self._control[0] = samples
-        self._control[1] = int(stop)
-        self._control[2] = int(leave or self._convention.is_awaited(time.monotonic()))
+        self._control[1] = int(wishes.stop)
+        self._control[2] = int(wishes.leave or self._convention.is_awaited(time.monotonic()))
+        self._control[3] = int(wishes.save)
         self._vector = vector
         self._began = time.perf_counter()
         self._group.begin(vector, self._control)
@@ -170,8 +172,8 @@ class Meetings:
         finally:
             self._on_met(time.perf_counter() - self._began)
         self._vector.div_(self.size)
-        samples, stop, reform = self._control.tolist()
-        return Agreement(samples, bool(stop), bool(reform))
+        samples, stop, reform, save = self._control.tolist()
+        return Agreement(samples, bool(stop), bool(reform), bool(save))
 
     def received_bytes(self, num_bytes: int) -> int:
         """Return what a ring brings every worker."""

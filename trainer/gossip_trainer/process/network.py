@@ -3,9 +3,11 @@
 import socket
 import time
 from dataclasses import dataclass
+from functools import partial
 
 from gossip_api.environment import ProcessEnvironment
 from gossip_api.names import Member, Role
+from gossip_trainer.compression.excerpt import Excerpt
 from gossip_trainer.membership.roster import Endpoint, Roster, RosterSource
 from gossip_trainer.membership.sources import open_roster
 from gossip_trainer.process.task import Task
@@ -55,6 +57,10 @@ def fenced_progress(fence: Fence) -> JobProgress:
     )
 
 
+def _excerpt(memory: memoryview, excerpt: Excerpt, *, itemsize: int) -> memoryview:
+    return excerpt.of_bytes(memory, itemsize)
+
+
 def open_network(
     environment: ProcessEnvironment,
     task: Task,
@@ -83,6 +89,7 @@ def open_network(
         snapshots,
         progress,
         full=full,
+        excerpts=partial(_excerpt, itemsize=task.model.layout.dtype.itemsize),
         mailbox=mailbox,
         tls=tls,
         fence=fence,

@@ -3,27 +3,28 @@
 import os
 import threading
 import time
+from collections.abc import Callable
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
-
-import torch
+from functools import partial
 
 from gossip_api.environment import ProcessEnvironment
-from gossip_trainer.data.sampler import ShardSampler
+from gossip_trainer.compression.codec import message_bytes, message_dtype
 from gossip_trainer.observability.event_log import EventSink
 from gossip_trainer.observability.events import Started
 from gossip_trainer.process.arrival import began_before, is_late
 from gossip_trainer.process.lobby import Lobby
-from gossip_trainer.process.metrics.page import MetricsPage
 from gossip_trainer.process.metrics.worker import WorkerMetrics
 from gossip_trainer.process.network import Network, fenced_progress, open_network
+from gossip_trainer.process.shell import Shell
 from gossip_trainer.process.standing import Prospect, Standing
 from gossip_trainer.process.task import Task
+from gossip_trainer.replica.placement import link_of
 from gossip_trainer.replica.snapshots import NUM_BUFFERS, Snapshots
 from gossip_trainer.training.exchange import Exchange
-from gossip_trainer.training.letters import MailboxLetters
+from gossip_trainer.training.links import Letters, Sender
 from gossip_trainer.training.news import News
-from gossip_trainer.training.rank import batches_of
+from gossip_trainer.training.on_device import exchange_over, letters_over
 from gossip_trainer.transport.mailbox import Mailbox
 from gossip_trainer.transport.shared import SharedClient, share_memory
 
@@ -43,9 +44,8 @@ class Seat:
     news: News
     snapshots: Snapshots
     network: Network
-    exchange: Exchange
-    letters: MailboxLetters
-    batches: ShardSampler
+    exchange: Sender
+    letters: Letters
     leaving: threading.Event  # set once the worker was told to go
 
     @property
@@ -59,27 +59,22 @@ class Seat:
         Where all wait for all they begin together, however long one of them takes to notice.
         """
         environment, now = self.environment, time.time()
-        if environment.incarnation > 0 or not self.is_first:
+        if not self.is_first:
             return is_late(self.network, now)
         together = environment.start_with >= self.task.job.spec.workers.replicas
         return is_late(self.network, self.standing.started if together else now - LATE_SECONDS)
 
 
 def take_seat(
-    stack: ExitStack,
-    environment: ProcessEnvironment,
-    task: Task,
-    events: EventSink,
-    standing: Standing,
-    *,
-    page: MetricsPage,
-    news: News,
-    lobby: Lobby | None,
+    stack: ExitStack, shell: Shell, task: Task, *, news: News, lobby: Lobby | None
 ) -> Seat:
     """Serve and become known."""
-    batches = batches_of(
-        task.job.spec, environment.rank, task.dataset
-    )  # first: a share may be empty
+    environment, events, standing, page = (
+        shell.environment,
+        shell.events,
+        shell.standing,
+        shell.metrics,
+    )
     progress = fenced_progress(task.fence)
     memory, reader = None, None
     if environment.shared_memory:
@@ -89,8 +84,16 @@ def take_seat(
         stack.enter_context(closing(memory))
     if lobby is not None:
         progress.notices = lobby.board
-    snapshots = Snapshots(task.model.layout, memory)
-    mailbox = Mailbox(task.identity.num_bytes, capacity=MAX_LETTERS, on_news=news.ring)
+    link = link_of(task.model.vector.device)
+    stack.enter_context(closing(link))
+    snapshots = Snapshots(task.model.layout, memory, link=link)
+    layout, compression = task.model.layout, task.job.spec.strategy.compression
+    mailbox, letters = letters_over(
+        link,
+        partial(_mailbox, message_bytes(compression, layout.size, layout.dtype)),
+        message_dtype(compression, layout.dtype),
+        news.ring,
+    )
     network = open_network(
         environment,
         task,
@@ -111,15 +114,19 @@ def take_seat(
         page.instruments, lambda: task.model.gradient, lambda: network.server.sent_bytes
     )
     page.add(metrics)
-    exchange = Exchange(
-        network.client,
-        torch.zeros_like(task.model.vector),
-        locate=lambda party: network.roster().find(party),
-        started=time.time_ns(),
-        on_news=news.ring,
-        on_ended=metrics.exchange_ended,
-        shared=reader,
-    )
+
+    def exchange_of(on_news: Callable[[], None]) -> Exchange:
+        return Exchange(
+            network.client,
+            link.host_vector(layout.size, layout.dtype),
+            locate=lambda party: network.roster().find(party),
+            started=time.time_ns(),
+            on_news=on_news,
+            on_ended=metrics.exchange_ended,
+            shared=reader,
+        )
+
+    exchange = exchange_over(link, exchange_of, news.ring)
     stack.enter_context(closing(exchange))
     return Seat(
         environment=environment,
@@ -131,7 +138,10 @@ def take_seat(
         snapshots=snapshots,
         network=network,
         exchange=exchange,
-        letters=MailboxLetters(mailbox, task.model.layout.dtype),
-        batches=batches,
+        letters=letters,
         leaving=threading.Event(),
     )
+
+
+def _mailbox(max_bytes: int, on_news: Callable[[], None]) -> Mailbox:
+    return Mailbox(max_bytes, capacity=MAX_LETTERS, on_news=on_news)

@@ -54,6 +54,7 @@ class Standing:
         phase: what it is at.
         step: own optimizer steps; a server's version.
         has_left: whether it was told to go before its work was done.
+        model: where the evaluator saved the job's final model, if it did.
 
     """
 
@@ -70,6 +71,7 @@ class Standing:
         self._reason: str | None = None
         self._released = False
         self.has_left = False
+        self.model: str | None = None
 
     def look_at(self, prospect: Prospect) -> None:
         """Tell of the whole job as well, from now on."""
@@ -139,6 +141,7 @@ class Standing:
             finished=finished,
             released=self._released,
             stop=None if progress is None else _stop(progress),
+            model=self.model,
             result=self._result if self._member.role is Role.EVALUATOR and finished else None,
             reason=None if reason is None else " ".join(reason.split())[:REASON_LIMIT],
         )

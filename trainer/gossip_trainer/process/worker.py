@@ -1,190 +1,254 @@
-"""A worker from its start to its end.
+"""A worker from its start to its end, around whatever loop trains it.
 
 It serves before it trains, begins when enough workers are up, trains to the end of the budget, and
 then serves its final model until the evaluator has read it and lets it go. One that is late copies
-a model; one that is told to leave ends after its step.
+a model; one whose whole job was lost goes on from its own checkpoint; one that is told to leave
+saves its state and ends after its step.
 """
 
 import signal
-import threading
 import time
-from contextlib import ExitStack, closing
+from collections.abc import Callable, Collection, Iterator
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
+from typing import Any, Final
 
+import torch
 from torch.optim import Optimizer
 
-from gossip_api.environment import ProcessEnvironment
-from gossip_trainer.algorithms.iterate import Iterate
 from gossip_trainer.membership.peers import Peers
-from gossip_trainer.membership.roster import Endpoint
-from gossip_trainer.observability.event_log import EventSink
 from gossip_trainer.observability.events import Began, Finished, Stopping
 from gossip_trainer.observability.phase_clock import Phase
-from gossip_trainer.process.arrival import (
-    Wanted,
-    arrive,
-    ask_the_others,
-    note_beginning,
-)
-from gossip_trainer.process.join import SEED, copy_the_others
+from gossip_trainer.process.arrival import ask_the_others, note_beginning
+from gossip_trainer.process.join import SEED
 from gossip_trainer.process.lobby import Lobby
-from gossip_trainer.process.meeting import Meetings, Terms, timeout_of
-from gossip_trainer.process.metrics.page import MetricsPage
+from gossip_trainer.process.meeting import Meetings
+from gossip_trainer.process.memory import Memory, restore_random
+from gossip_trainer.process.release import await_release, save_own
+from gossip_trainer.process.remembering import open_memory
 from gossip_trainer.process.seat import Seat, take_seat
-from gossip_trainer.process.standing import Standing
+from gossip_trainer.process.shell import Shell
+from gossip_trainer.process.start import OWN, Start, find_start, open_meetings, wait_for_the_others
 from gossip_trainer.process.task import Task
 from gossip_trainer.progress.ledger import StopReason
-from gossip_trainer.progress.shared import JobProgress
-from gossip_trainer.replica.export import save_model
+from gossip_trainer.seeding import derive_seed
 from gossip_trainer.training.boundary import StepBoundary
 from gossip_trainer.training.collective import Collective
 from gossip_trainer.training.ending import Limits
 from gossip_trainer.training.links import Links, Publisher
-from gossip_trainer.training.loop import rate_of, train
 from gossip_trainer.training.news import News, drive
 from gossip_trainer.training.observer import Observer, Observers
 from gossip_trainer.training.optimizers import build_optimizer
 from gossip_trainer.training.rank import algorithm_of
 from gossip_trainer.training.reports import EventObserver
+from gossip_trainer.training.schedules import rate_of
+from gossip_trainer.training.stepper import Stepper, StepRules
 from gossip_trainer.training.trace import TracedAlgorithm, TracedPublisher, digest_of
 from gossip_trainer.transport.wire import SnapshotHeader
 
-RELEASE_SECONDS = 60.0  # without a sign of the evaluator for so long a finished worker goes
-POLL_SECONDS = 0.05
-NOBODY = ""  # whose model a worker has that is to copy one
-MAX_TOLD = 3  # workers that hear a leaver's last count from itself
+CUT_SHORT: Final = frozenset({StopReason.INTERRUPTED, StopReason.DEADLINE})
+MAX_TOLD: Final = 3  # workers that hear a leaver's last count from itself
 
 
-def run_worker(
-    environment: ProcessEnvironment,
-    task: Task,
-    events: EventSink,
-    standing: Standing,
-    metrics: MetricsPage,
-) -> None:
-    """Train one rank's share of the job."""
-    metrics.describe(task.job.spec)
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A worker's part in a job, while it trains.
+
+    Attributes:
+        stepper: takes its steps.
+        optimizer: moves its model.
+        boundary: what it tells the others.
+        memory: what it saves; None where nothing is.
+        saved: what it saved itself before this process, if it did.
+        live_ranks: tells which workers there are.
+
+    """
+
+    stepper: Stepper
+    optimizer: Optimizer
+    boundary: StepBoundary
+    memory: Memory | None
+    saved: dict[str, Any] | None
+    live_ranks: Callable[[], Collection[int]]
+
+    @property
+    def num_missed(self) -> int:
+        """How many steps others have taken since the worker saved where in its data it was.
+
+        Where all step together they were its steps as well, with batches of its own.
+        """
+        if self.saved is None or not self.boundary.averages_gradients:
+            return 0
+        return max(0, self.boundary.counters.steps - int(self.saved["worker"]["steps"]))
+
+
+@contextmanager
+def take_part(
+    shell: Shell, task: Task, optimizer: Optimizer | None = None, *, alone: bool = False
+) -> Iterator[Part | None]:
+    """Take part in the job; the body trains. None if the job ended before it came to that.
+
+    Args:
+        shell: of the process.
+        task: with the model that is trained.
+        optimizer: of the model's parameters; the job's own is built where left out.
+        alone: whether no evaluator and no other worker will ever come.
+
+    """
+    shell.metrics.describe(task.job.spec)
     with ExitStack() as stack:
         news = News()
-        lobby = Lobby.of(task.job.spec.strategy, environment, news.ring)
-        seat = take_seat(
-            stack, environment, task, events, standing, page=metrics, news=news, lobby=lobby
-        )
-        _wait_for_the_others(seat)
-        model_from, step = _find_model(seat)
+        lobby = Lobby.of(task.job.spec.strategy, shell.environment, news.ring)
+        seat = take_seat(stack, shell, task, news=news, lobby=lobby)
+        memory = open_memory(stack, seat)
+        wait_for_the_others(seat)
+        start = find_start(seat, memory)
         if seat.is_late() and seat.network.progress.stop is not None:
             # The job ended while this process was on its way: there is nothing left to do.
-            events.emit(Finished(step=0, samples=0, released=False))
+            seat.events.emit(Finished(step=0, samples=0, released=False))
+            yield None
             return
         meetings = None
         if lobby is not None:
-            meetings = _open_meetings(seat, lobby, has_model=model_from == SEED)
+            has_model = start.model_from in {SEED, OWN}
+            meetings = open_meetings(seat, lobby, has_model=has_model)
             stack.enter_context(closing(meetings))
-        else:
-            _begin(seat, model_from, step)
-        boundary = _train(seat, meetings, step)
-        if boundary is not None:
-            _end(seat, boundary)
+        worker = _Worker(seat, start, memory, optimizer, meetings)
+        if not worker.begin():
+            yield None
+            return
+        yield worker.part
+        worker.finish()
+        worker.end(alone=alone)
 
 
-def _wait_for_the_others(seat: Seat) -> dict[int, Endpoint]:
-    """Wait until enough workers are up, or the job turns out to have begun."""
-    spec = seat.task.job.spec
-    return arrive(
-        seat.network,
-        Wanted(max(seat.environment.start_with, spec.workers.min_replicas), spec.num_shards),
-        spec.run_policy.start_deadline,
-        late=seat.is_late,
-    )
+class _Worker:
+    """A worker that knows what it begins with."""
 
-
-def _find_model(seat: Seat) -> tuple[str, int]:
-    """Return whose model the worker now has, and of which step: fresh ranks have the seed's."""
-    environment, task, network = seat.environment, seat.task, seat.network
-    from_seed = seat.is_first and not seat.is_late()
-    if from_seed and environment.incarnation == 0:
-        return SEED, 0
-    seat.standing.phase = "Joining"
-    if task.job.spec.strategy.uses_collective:
-        return (SEED if from_seed else NOBODY), 0  # those it meets have more to give than a model
-    return copy_the_others(
-        network,
-        task.model,
-        num_shards=task.job.spec.num_shards,
-        timeout=task.job.spec.run_policy.start_deadline,
-        else_seed=from_seed,
-    )
-
-
-def _open_meetings(seat: Seat, lobby: Lobby, *, has_model: bool) -> Meetings:
-    spec = seat.task.job.spec
-    least = spec.workers.min_replicas
-    terms = Terms(
-        num_first=max(seat.environment.start_with, least),
-        num_least=least,
-        timeout=timeout_of(spec.strategy),
-        start_deadline=spec.run_policy.start_deadline,
-    )
-    return Meetings(
-        lobby,
-        seat.network,
-        terms,
-        seat.events,
-        has_model=has_model,
-        on_met=seat.metrics.exchange_ended,
-    )
-
-
-def _begin(seat: Seat, model_from: str, step: int) -> None:
-    """Open the own count and tell what the worker begins with."""
-    environment, progress = seat.environment, seat.network.progress
-    progress.begin(environment.rank, environment.incarnation, time.time())
-    note_beginning(environment, seat.task.name)
-    digest = digest_of(seat.task.model.vector)
-    seat.events.emit(
-        Began(model_from=model_from, step=step, job_samples=progress.samples, digest=digest)
-    )
-    if model_from == SEED:
-        # Not before: a model that nobody trains yet would pull back those who do.
-        seed = Iterate(seat.task.model.vector)
-        seat.snapshots.publish(seed, SnapshotHeader(step=0, samples=0))
-    seat.standing.phase = "Training"
-
-
-def _train(seat: Seat, meetings: Meetings | None, first_step: int) -> StepBoundary | None:
-    """Train to the end of the job, publish the final model; None if it never came to that."""
-    task, progress, training = seat.task, seat.network.progress, seat.task.job.spec.training
-    optimizer = build_optimizer(training.optimizer, [task.model.parameter])
-    observer = EventObserver(seat.events, seat.network.server, optimizer, first_step=first_step)
-    phases = seat.metrics.phases
-    wait = phases.waiting(seat.news.wait)
-    watchers = Observers(observer, seat.metrics)
-    boundary = _boundary(seat, meetings, optimizer, watchers, first_step)
-    _obey_signals(seat, boundary)
-    if meetings is not None:
-        if not drive(boundary.assemble(), wait):
-            left = progress.stop is None
-            seat.events.emit(Finished(step=0, samples=0, released=False, left=left))
-            return None
-        _begin(seat, meetings.donor or SEED, boundary.counters.steps)
-    # Where workers meet at every step they also agree there on when to end.
-    if progress.stop is None or meetings is not None:
-        phases.start(Phase.DATA)
-        train(
+    def __init__(
+        self,
+        seat: Seat,
+        start: Start,
+        memory: Memory | None,
+        optimizer: Optimizer | None,
+        meetings: Meetings | None,
+    ) -> None:
+        task, spec = seat.task, seat.task.job.spec
+        self._seat = seat
+        self._start = start
+        self._memory = memory
+        self._meetings = meetings
+        self._progress = seat.network.progress
+        self._wait = seat.metrics.phases.waiting(seat.news.wait)
+        rate = None
+        if optimizer is None:
+            optimizer = build_optimizer(
+                spec.training.optimizer,
+                [task.model.parameter],
+                num_weights=task.model.layout.num_weights,
+            )
+            rate = rate_of(spec, task.meter.total_epochs)
+        self._observer = EventObserver(
+            seat.events, seat.network.server, optimizer, first_step=start.step
+        )
+        watchers = Observers(self._observer, seat.metrics)
+        self._boundary = _boundary(seat, meetings, optimizer, watchers, start.step)
+        stepper = Stepper(
             task.model,
             optimizer,
-            task.dataset,
-            seat.batches,
-            boundary,
-            rate=rate_of(training, task.meter.total_epochs),
-            wait=wait,
+            self._boundary,
+            rules=StepRules(rate, spec.training.non_finite, spec.training.gradient_clipping),
+            wait=self._wait,
+            after_step=self._after_step,
         )
-    drive(boundary.finish(), wait)
-    phases.stop()
-    observer.report(boundary)
-    if (stop := progress.stop) is not None:
-        steps, samples = boundary.counters.steps, boundary.job_samples
-        seat.events.emit(Stopping(reason=stop.reason, by=stop.by, step=steps, job_samples=samples))
-    return boundary
+        self.part = Part(
+            stepper,
+            optimizer,
+            self._boundary,
+            memory,
+            start.saved,
+            live_ranks=lambda: seat.network.roster().workers().keys(),
+        )
+
+    def begin(self) -> bool:
+        """Meet those whom to meet and say what the worker begins with; False if all is over."""
+        seat, start, environment = self._seat, self._start, self._seat.environment
+        seed = seat.task.job.spec.training.seed
+        # What a model draws, such as dropout, is each worker's own.
+        torch.manual_seed(derive_seed(seed, "draws", environment.rank, environment.incarnation))
+        if start.is_own and start.saved is not None:
+            self._boundary.state.load(start.saved["worker"])
+            restore_random(start.saved["random"])
+            self._progress.take_over(tuple(row) for row in start.saved["rows"])
+        _obey_signals(seat, self._boundary)
+        if self._meetings is None:
+            self._tell_begin(start.model_from, start.step)
+        elif drive(self._boundary.assemble(), self._wait):
+            donor = self._meetings.donor or start.model_from or SEED
+            self._tell_begin(donor, self._boundary.counters.steps)
+        else:
+            left = self._progress.stop is None
+            seat.events.emit(Finished(step=0, samples=0, released=False, left=left))
+            return False
+        # Where workers meet at every step they also agree there on when to end.
+        is_over = self._progress.stop is not None and self._meetings is None
+        self.part.stepper.going = not is_over
+        seat.metrics.phases.start(Phase.DATA)
+        return True
+
+    def finish(self) -> None:
+        """Take in what is still under way, publish the final model and report."""
+        seat, boundary = self._seat, self._boundary
+        if self._memory is not None and self._is_to_be_continued():
+            self._memory.save_last(boundary, self._progress)
+        drive(boundary.finish(), self._wait)
+        seat.metrics.phases.stop()
+        self._observer.report(boundary)
+        if (stop := self._progress.stop) is not None:
+            steps, samples = boundary.counters.steps, boundary.job_samples
+            seat.events.emit(
+                Stopping(reason=stop.reason, by=stop.by, step=steps, job_samples=samples)
+            )
+
+    def end(self, *, alone: bool) -> None:
+        """Serve the final model until released; one that leaves only tells the others its count."""
+        seat, steps = self._seat, self._boundary.counters.steps
+        left, released = self._boundary.has_left, False
+        if left:
+            ask_the_others(seat.network, MAX_TOLD)
+        else:
+            if not seat.leaving.is_set():
+                seat.standing.phase = "Finished"
+            released = not alone and await_release(self._progress, seat.leaving)
+            if not released and not seat.leaving.is_set():
+                save_own(seat)
+        samples = self._progress.own_samples
+        seat.events.emit(Finished(step=steps, samples=samples, released=released, left=left))
+
+    def _is_to_be_continued(self) -> bool:
+        """Tell whether somebody may go on from here: it leaves, or the job was cut short."""
+        stop = self._progress.stop
+        return self._boundary.has_left or (stop is not None and stop.reason in CUT_SHORT)
+
+    def _after_step(self) -> None:
+        if self._memory is not None:
+            self._memory.after_step(self._boundary, self._progress)
+
+    def _tell_begin(self, model_from: str, step: int) -> None:
+        """Open the own count and tell what the worker begins with."""
+        seat, environment = self._seat, self._seat.environment
+        self._progress.begin(environment.rank, environment.incarnation, time.time())
+        note_beginning(environment, seat.task.name)
+        digest = digest_of(seat.task.model.vector.cpu())
+        samples = self._progress.samples
+        seat.events.emit(
+            Began(model_from=model_from, step=step, job_samples=samples, digest=digest)
+        )
+        if model_from in {SEED, OWN}:
+            # Not before: a model that nobody trains yet would pull back those who do.
+            header = SnapshotHeader(step=step, samples=0)
+            seat.snapshots.publish(self._boundary.x, header)
+        seat.standing.phase = "Training"
 
 
 def _boundary(
@@ -242,39 +306,3 @@ def _obey_signals(seat: Seat, boundary: StepBoundary) -> None:
 
     signal.signal(signal.SIGTERM, leave)
     signal.signal(signal.SIGINT, interrupt)
-
-
-def _end(seat: Seat, boundary: StepBoundary) -> None:
-    """Serve the final model until released; one that leaves only tells the others its count."""
-    progress, steps = seat.network.progress, boundary.counters.steps
-    left, released = boundary.has_left, False
-    if left:
-        ask_the_others(seat.network, MAX_TOLD)
-    else:
-        if not seat.leaving.is_set():
-            seat.standing.phase = "Finished"
-        released = _await_release(progress, seat.leaving)
-        if not released and not seat.leaving.is_set():
-            _save_own(seat)
-    samples = progress.own_samples
-    seat.events.emit(Finished(step=steps, samples=samples, released=released, left=left))
-
-
-def _save_own(seat: Seat) -> None:
-    final = seat.snapshots.pin()
-    assert final is not None, "the final model is published before anyone waits for a release"
-    model, name = seat.task.model, seat.task.name
-    model.load_(final.vector)
-    final.release()
-    path = seat.environment.output / f"{name}.safetensors"
-    save_model(model.module, path, {"member": name})
-
-
-def _await_release(progress: JobProgress, leaving: threading.Event) -> bool:
-    """Serve until the evaluator lets go; False if it has not been heard for too long."""
-    finished = time.monotonic()
-    while not progress.released:
-        heard = max(finished, progress.evaluator_heard)
-        if time.monotonic() - heard > RELEASE_SECONDS or leaving.wait(POLL_SECONDS):
-            return False
-    return True

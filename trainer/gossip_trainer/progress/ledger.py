@@ -26,6 +26,7 @@ class StopReason(StrEnum):
     TARGET = "target"
     DEADLINE = "deadline"
     INTERRUPTED = "interrupted"
+    DIVERGED = "diverged"
 
 
 class Stop(msgspec.Struct, frozen=True, array_like=True):

@@ -5,8 +5,9 @@ ledger, whether the sender (only the evaluator does) releases finished workers, 
 workers have more to tell each other.
 """
 
+import math
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from itertools import islice
 from typing import Protocol
 
@@ -80,6 +81,20 @@ class JobProgress:
         with self._lock:
             self._own = ProcessKey(rank, incarnation, int(at * 1e9))
             self._ledger.began = min(self._ledger.began, at)
+
+    def rows(self) -> tuple[tuple[int, int, int, int], ...]:
+        """Return all counts that are known, the own one among them, for `take_over`."""
+        with self._lock:
+            if self._own is not None:
+                self._ledger.count(self._own, self._own_samples)
+            return self._ledger.record().rows
+
+    def take_over(self, rows: Iterable[tuple[int, int, int, int]]) -> None:
+        """Count what earlier processes of the job have processed."""
+        with self._lock:
+            self._ledger.merge(LedgerRecord(math.inf, tuple(rows)))
+            own = self._ledger.counts.get(self._own, 0) if self._own is not None else 0
+            self._others = self._ledger.samples - own
 
     def count(self, samples: int) -> None:
         """Add samples to the own count; called by the training thread alone."""

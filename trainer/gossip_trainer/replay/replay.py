@@ -15,13 +15,13 @@ from gossip_api.loading import load_job
 from gossip_api.names import Role
 from gossip_trainer.data.registry import load_dataset
 from gossip_trainer.errors import RunError
-from gossip_trainer.models.registry import build_model
 from gossip_trainer.observability.event_log import EventTail
 from gossip_trainer.replay.script import Script, write_script
 from gossip_trainer.replay.server import ServerPlayer
 from gossip_trainer.replay.store import Store
 from gossip_trainer.replay.worker import Findings, Mismatch, Playing, WorkerPlayer
 from gossip_trainer.replica.flat import FlatModel
+from gossip_trainer.replica.initial import initial_model
 
 EVENTS_FILE = "events.jsonl"
 JOB_FILE = "job.yaml"
@@ -69,12 +69,7 @@ def _players(
     training = job.spec.training
     dataset = load_dataset(training.data, training.seed)
     first = FlatModel(
-        build_model(
-            training.model,
-            input_shape=dataset.input_shape,
-            num_classes=dataset.num_classes,
-            seed=training.seed,
-        )
+        initial_model(training, input_shape=dataset.input_shape, num_classes=dataset.num_classes)
     )
     players: dict[str, Playing] = {}
     for name, part in script.parts.items():

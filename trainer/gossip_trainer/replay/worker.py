@@ -11,7 +11,6 @@ from gossip_trainer.algorithms.effects import (
     Hear,
     Loss,
     Message,
-    Rank,
     Request,
     Send,
     Wait,
@@ -19,14 +18,16 @@ from gossip_trainer.algorithms.effects import (
 from gossip_trainer.algorithms.iterate import Iterate
 from gossip_trainer.data.dataset import Dataset
 from gossip_trainer.errors import RunError
-from gossip_trainer.models.registry import build_model
 from gossip_trainer.observability.events import Called
 from gossip_trainer.replay.script import SEED, Part, SnapshotKey, view_of
 from gossip_trainer.replay.store import Store
 from gossip_trainer.replica.flat import FlatModel, iterate_of
+from gossip_trainer.replica.initial import initial_model
 from gossip_trainer.training.effects_under_way import party_of
+from gossip_trainer.training.gradient import GradientComputation
 from gossip_trainer.training.optimizers import build_optimizer
 from gossip_trainer.training.rank import algorithm_of, batches_of
+from gossip_trainer.training.stepper import clip_or_clear_
 from gossip_trainer.training.trace import digest_of, party_name
 
 Playing = Generator[None, None, None]
@@ -71,24 +72,28 @@ class WorkerPlayer:
         self._part, self._store, self._findings = part, store, findings
         self._dataset = dataset
         self._name = part.member.name
-        module = build_model(
-            training.model,
-            input_shape=dataset.input_shape,
-            num_classes=dataset.num_classes,
-            seed=training.seed,
+        module = initial_model(
+            training, input_shape=dataset.input_shape, num_classes=dataset.num_classes
         )
         module.train()
         self._model = FlatModel(module)
-        self._optimizer = build_optimizer(training.optimizer, [self._model.parameter])
+        self._gradient_of = GradientComputation(self._model, dataset.loss, training)
+        self._optimizer = build_optimizer(
+            training.optimizer,
+            [self._model.parameter],
+            num_weights=self._model.layout.num_weights,
+        )
         member = part.member
         self._algorithm = algorithm_of(
             spec, member.index, member.incarnation, view=part.view, layout=self._model.layout
         )
-        self._batches = batches_of(spec, member.index, dataset)
+        self._batches = batches_of(spec, member.index, dataset, num_processes=0)
         self._step = part.step
-        self._has_gradient = False
+        self._has_gradient = self._is_skipped = False
+        self._max_norm = training.gradient_clipping
         self._num_sends = 0
         self._sends: dict[int, Send] = {}
+        self._fetch: Fetch | None = None
         self._hears: list[Hear] = []
 
     def play(self) -> Playing:
@@ -136,10 +141,9 @@ class WorkerPlayer:
         self._model.load_(vector)
 
     def _compute_gradient(self) -> None:
-        inputs, targets = self._dataset.train_batch(next(self._batches))
-        self._model.gradient.zero_()
-        loss = self._dataset.loss(self._model.module(inputs), targets)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss = self._gradient_of(next(self._batches)).item()
+        fault = clip_or_clear_(self._model.gradient, loss, self._max_norm)
+        self._is_skipped = bool(fault)
         self._has_gradient = True
 
     def _publish(self, call: Called) -> None:
@@ -147,7 +151,7 @@ class WorkerPlayer:
             self._has_gradient = False
             self._step += 1
             self._optimizer.param_groups[0]["lr"] = call.learning_rate
-            if self._algorithm.steps_locally:
+            if self._algorithm.steps_locally and not self._is_skipped:
                 self._optimizer.step()
         published = iterate_of(self._model, self._optimizer).copy()
         self._findings.compare(self._name, call, digest_of(published))
@@ -166,8 +170,9 @@ class WorkerPlayer:
             key = SnapshotKey(call.peer, call.step, call.finished)
             while (vector := self._store.snapshot(key)) is None:
                 yield
-            effect = Fetch(Rank(parse_member_name(call.peer).index))
-            message = Message(vector, call.step, finished=call.finished)
+            effect = self._fetched(parse_member_name(call.peer).index)
+            read = vector if effect.excerpt is None else effect.excerpt.of(vector)
+            message = Message(read, call.step, finished=call.finished)
         self._note(self._algorithm.on_answer(effect, message, x))
 
     def _told(self, call: Called, x: Iterate) -> Playing:
@@ -184,7 +189,14 @@ class WorkerPlayer:
             if party_name(hear.peer) == call.peer:
                 self._hears.remove(hear)
                 return hear
-        return Fetch(Rank(int(call.peer.rpartition("-")[2])))
+        return self._fetched(int(call.peer.rpartition("-")[2]))
+
+    def _fetched(self, peer: int) -> Fetch:
+        """Return the newest fetch, of which there is one at a time."""
+        fetch = self._fetch
+        if fetch is None or fetch.peer != peer:
+            raise RunError(f"{self._name}: the log tells of worker-{peer}, nobody turned to it")
+        return fetch
 
     def _note(self, effects: Effects) -> None:
         for effect in effects:
@@ -192,6 +204,8 @@ class WorkerPlayer:
                 self._num_sends += 1
                 self._sends[self._num_sends] = effect
                 self._store.send(self._name, self._num_sends, effect, self._step)
+            elif isinstance(effect, Fetch):
+                self._fetch = effect
             elif isinstance(effect, Wait) and isinstance(effect.effect, Hear):
                 self._hears.append(effect.effect)
         self._store.answer_all(effects)

@@ -12,6 +12,7 @@ from torch import Tensor
 from gossip_trainer.simulation.clock import Clock, Signal
 from gossip_trainer.simulation.network import Network
 from gossip_trainer.training.collective import Agreement, ring_bytes
+from gossip_trainer.training.ending import Wishes
 from gossip_trainer.training.full_state import FullState
 
 
@@ -97,11 +98,11 @@ class VirtualCollective:
     def leave(self) -> None:
         """Meet nobody any more."""
 
-    def begin(self, vector: Tensor, *, samples: int, stop: bool, leave: bool) -> None:
+    def begin(self, vector: Tensor, *, samples: int, wishes: Wishes) -> None:
         """Begin to replace `vector` by its mean."""
-        assert not leave, "a simulation with a collective has no faults"
+        assert not wishes.leave, "a simulation with a collective has no faults"
         self._vector = vector
-        self._meeting = self._hall.enter(vector, samples=samples, stop=stop)
+        self._meeting = self._hall.enter(vector, samples=samples, stop=wishes.stop)
         self._meeting.done.wake(self._on_news)
 
     def is_ready(self) -> bool:

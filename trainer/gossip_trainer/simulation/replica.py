@@ -8,13 +8,10 @@ A worker holds its vector, the optimizer's state and one snapshot, and one snaps
 reads a peer's. Integer buffers of the module (a count of batches) are shared by all workers.
 """
 
-from collections.abc import Callable
-
 import torch
 from torch import Tensor, nn
 
 from gossip_trainer.algorithms.iterate import Iterate
-from gossip_trainer.data.dataset import Batch
 from gossip_trainer.replica.flat import FlatModel
 from gossip_trainer.replica.layout import exchanged_tensors
 from gossip_trainer.simulation.laps import Lap
@@ -64,16 +61,6 @@ class SharedModule:
         for entry in self.layout.trainable:
             self._trainable[entry.name].grad = entry.of(self._gradient)
         return Replica(model, [entry.of(model.vector) for entry in self.layout.entries])
-
-    def compute_gradient(
-        self, replica: Replica, batch: Batch, loss_of: Callable[[Tensor, Tensor], Tensor]
-    ) -> float:
-        """Leave the gradient of a worker's loss in its flat gradient; return the loss."""
-        replica.enter(self._tensors)
-        self._gradient.zero_()
-        loss = loss_of(self.module(batch.inputs), batch.targets)
-        loss.backward()  # type: ignore[no-untyped-call]
-        return loss.item()
 
     def show(self, replica: Replica) -> nn.Module:
         """Return the module as this worker's."""

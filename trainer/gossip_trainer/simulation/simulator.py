@@ -27,6 +27,7 @@ from gossip_trainer.simulation.result import Result
 from gossip_trainer.simulation.standing import VirtualProgress
 from gossip_trainer.simulation.worker import VirtualWorker
 from gossip_trainer.simulation.world import Parts, build_world
+from gossip_trainer.training.gradient import GradientComputation
 from gossip_trainer.training.observer import Observer
 from gossip_trainer.training.optimizers import build_optimizer
 from gossip_trainer.training.rank import algorithm_of, batches_of
@@ -140,7 +141,9 @@ class Simulator:
         return Parts(
             endpoint=endpoint,
             replica=replica,
-            optimizer=build_optimizer(training.optimizer, [replica.model.parameter]),
+            optimizer=build_optimizer(
+                training.optimizer, [replica.model.parameter], num_weights=layout.num_weights
+            ),
             algorithm=TimedAlgorithm(algorithm, world.laps.mixing),
             peers=peers,
             bell=bell,
@@ -157,7 +160,8 @@ class Simulator:
             progress=VirtualProgress(world.standing),
             collective=None if world.hall is None else VirtualCollective(world.hall, bell.ring),
             observer=Observer(),
-            batches=batches_of(spec, rank, world.dataset),
+            batches=batches_of(spec, rank, world.dataset, num_processes=0),
+            compute_gradient=GradientComputation(replica.model, world.dataset.loss, training),
             step_seconds=step_seconds(self._settings, training.seed, rank, incarnation),
         )
 

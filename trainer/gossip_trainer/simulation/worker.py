@@ -12,6 +12,7 @@ from gossip_trainer.simulation.world import Parts, World
 from gossip_trainer.training.boundary import StepBoundary
 from gossip_trainer.training.exchange import Arrived, Dispatch
 from gossip_trainer.training.links import Links
+from gossip_trainer.training.stepper import clip_or_clear_
 from gossip_trainer.transport.wire import SnapshotHeader
 
 
@@ -106,18 +107,31 @@ class VirtualWorker:
             yield parts.step_seconds()
             boundary.begin_step()
             with world.laps.gradient:
-                batch = world.dataset.train_batch(next(parts.batches))
-                loss = world.shared.compute_gradient(parts.replica, batch, world.dataset.loss)
+                batch = next(parts.batches)
+                world.shared.show(parts.replica)
+                loss = parts.compute_gradient(batch).item()
+            has_mean = boundary.averages_gradients
+            usable = has_mean or self._check(boundary, loss)
             yield from self._exchange_gradient(boundary, len(batch.targets))
-            group["lr"] = world.rate(boundary.epoch)
-            if boundary.steps_locally:
+            usable = self._check(boundary, 0.0) if has_mean else usable
+            group["lr"] = world.rate(boundary.epoch, boundary.num_live)
+            if boundary.steps_locally and usable:
                 with world.laps.optimizer:
                     parts.optimizer.step()
-            going = yield from drive(boundary.step_done(loss), parts.bell)
+            going = yield from drive(boundary.step_done(loss, skipped=not usable), parts.bell)
         yield from drive(boundary.finish(), parts.bell)
         self.done = True
         if self._leaving:
             self._withdraw()
+
+    def _check(self, boundary: StepBoundary, loss: float) -> bool:
+        """Clip the gradient; tell whether it is of any use. If it is not the job may end."""
+        training = self._world.training
+        gradient = self.parts.replica.model.gradient
+        fault = clip_or_clear_(gradient, loss, training.gradient_clipping)
+        if fault and training.non_finite == "Stop":
+            boundary.diverged()
+        return not fault
 
     def _exchange_gradient(self, boundary: StepBoundary, samples: int) -> Life:
         """Tell the boundary of the gradient, and keep it as long as the boundary waits.

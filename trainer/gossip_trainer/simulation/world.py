@@ -3,17 +3,17 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from torch import Tensor
 from torch.optim import Optimizer
 
 from gossip_api.job import GossipTrainingJob
+from gossip_api.training import Training
 from gossip_trainer.algorithms.base import Algorithm
 from gossip_trainer.algorithms.effects import Shard
-from gossip_trainer.data.dataset import Dataset
+from gossip_trainer.data.dataset import Batch, Dataset
 from gossip_trainer.membership.peers import Peers
 from gossip_trainer.membership.roster import Endpoint
-from gossip_trainer.models.registry import build_model
 from gossip_trainer.progress.budget import BudgetMeter
+from gossip_trainer.replica.initial import initial_model
 from gossip_trainer.simulation.clock import Bell, Clock
 from gossip_trainer.simulation.collective import Hall, VirtualCollective
 from gossip_trainer.simulation.compute import StepSeconds
@@ -25,8 +25,9 @@ from gossip_trainer.simulation.replica import Replica, SharedModule, Snapshots, 
 from gossip_trainer.simulation.server import VirtualServer
 from gossip_trainer.simulation.standing import Standing, VirtualProgress
 from gossip_trainer.training.ending import Limits
-from gossip_trainer.training.loop import rate_of
+from gossip_trainer.training.gradient import GradientComputation
 from gossip_trainer.training.observer import Observer
+from gossip_trainer.training.schedules import rate_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,8 @@ class World:
     snapshots: Snapshots
     dataset: Dataset
     limits: Limits
-    rate: Callable[[float], float]  # from the job-wide epoch to the learning rate
+    training: Training
+    rate: Callable[[float, int], float]  # from job-wide epoch and live workers to the learning rate
     standing: Standing
     laps: Laps
     hall: Hall | None
@@ -70,7 +72,8 @@ class Parts:
     progress: VirtualProgress
     collective: VirtualCollective | None
     observer: Observer
-    batches: Iterator[Tensor]
+    batches: Iterator[Batch]
+    compute_gradient: GradientComputation
     step_seconds: StepSeconds
 
 
@@ -78,11 +81,8 @@ def build_world(job: GossipTrainingJob, dataset: Dataset) -> World:
     """Build what all workers share."""
     spec, training, simulation = job.spec, job.spec.training, job.spec.simulation
     assert simulation is not None
-    module = build_model(
-        training.model,
-        input_shape=dataset.input_shape,
-        num_classes=dataset.num_classes,
-        seed=training.seed,
+    module = initial_model(
+        training, input_shape=dataset.input_shape, num_classes=dataset.num_classes
     )
     module.train()
     meter = BudgetMeter(
@@ -91,7 +91,7 @@ def build_world(job: GossipTrainingJob, dataset: Dataset) -> World:
         steps_samples=training.batch_size * spec.workers.replicas,
     )
     clock, shared, standing, laps = Clock(), SharedModule(module), Standing(), Laps()
-    rate = rate_of(training, meter.total_epochs)
+    rate = rate_of(spec, meter.total_epochs)
     link = simulation.link
     network = Network(
         clock,
@@ -105,7 +105,9 @@ def build_world(job: GossipTrainingJob, dataset: Dataset) -> World:
             Shard(index),
             shared=shared,
             standing=standing,
-            learning_rate=lambda: rate(meter.epoch(standing.samples)),
+            learning_rate=lambda: rate(
+                meter.epoch(standing.samples), len(standing.roster.workers())
+            ),
             lap=laps.mixing,
         )
         for index in range(spec.num_shards)
@@ -119,6 +121,7 @@ def build_world(job: GossipTrainingJob, dataset: Dataset) -> World:
         snapshots=Snapshots(shared),
         dataset=dataset,
         limits=Limits(meter, spec.run_policy.active_deadline),
+        training=training,
         rate=rate,
         standing=standing,
         laps=laps,

@@ -123,6 +123,16 @@ class StepBoundary:
         return self._algorithm.steps_locally
 
     @property
+    def averages_gradients(self) -> bool:
+        """Whether all workers step by the mean of their gradients."""
+        return self._algorithm.keeps_equal
+
+    @property
+    def num_live(self) -> int:
+        """How many workers train, as far as this one knows, itself among them."""
+        return self._ending.meeting_size or max(1, len(self.view.members))
+
+    @property
     def weight(self) -> float:
         """The push-sum weight; 1 with any other exchange."""
         return self._algorithm.weight
@@ -132,14 +142,41 @@ class StepBoundary:
         """Whether the worker ends because it was told to go, and the job goes on without it."""
         return self._ending.has_left
 
+    @property
+    def x(self) -> Iterate:
+        """The point that peers exchange."""
+        return iterate_of(self._model, self._optimizer)
+
+    @property
+    def is_to_save(self) -> bool:
+        """Whether the worker's state is to be saved after this step."""
+        return self._ending.is_to_save
+
+    def wish_to_save(self) -> None:
+        """Say that it is time to; where all meet, one that wants to has all save."""
+        self._ending.wants_to_save = True
+
+    def has_saved(self) -> None:
+        """Note that it was."""
+        self._ending.has_saved()
+
+    @property
+    def state(self) -> FullState:
+        """All that the worker trains on from."""
+        return self._state
+
     def leave(self) -> None:
         """End after the step under way; safe to call from a signal handler."""
         self._ending.leave()
 
+    def diverged(self) -> None:
+        """End the job for everyone: there is no sense in going on."""
+        self._ending.diverged()
+
     def begin_step(self) -> None:
         """Before forward."""
         self._observer.entered(Phase.COMPUTE)
-        self._algorithm.before_step(self._x())
+        self._algorithm.before_step(self.x)
 
     def assemble(self) -> Generator[float, None, bool]:
         """Meet the other workers in a new group; return False if the job ends before.
@@ -155,7 +192,7 @@ class StepBoundary:
             if not (yield from collective.form(self._state, self._is_over)):
                 return False
             ending.meeting_size = collective.size
-            x = self._x()
+            x = self.x
             yield from effects.carry_out(self._algorithm.on_group(x), x)
             if not effects.needs_group:
                 return True
@@ -171,7 +208,7 @@ class StepBoundary:
         self._observer.entered(Phase.COMMUNICATE)
         self._samples = samples
         self._ending.samples_since_meeting += samples
-        algorithm, x = self._algorithm, self._x()
+        algorithm, x = self._algorithm, self.x
         if algorithm.exchanges_on_gradient:
             yield from self._effects.deliver(x)
         algorithm.idle = not self._links.exchange.busy
@@ -189,18 +226,17 @@ class StepBoundary:
             self._links.progress.count(samples)
         return Turn.REPEAT
 
-    def step_done(self, loss: float) -> Generator[float, None, bool]:
-        """After the optimizer's step; return whether to go on training."""
+    def step_done(self, loss: float, *, skipped: bool = False) -> Generator[float, None, bool]:
+        """After the optimizer's step, or where it was skipped; return whether to go on training."""
         self._observer.entered(Phase.COMMUNICATE)
         counters, algorithm = self.counters, self._algorithm
         counters.steps += 1
         counters.own_steps += 1
         if math.isfinite(loss):
             counters.loss_sum += loss
-        else:
-            counters.nonfinite += 1
+        counters.nonfinite += skipped or not math.isfinite(loss)
         self._links.progress.count(self._samples)
-        x = self._x()
+        x = self.x
         if not self._links.snapshots.publish(x, self._header(loss)):
             counters.unpublished += 1
         yield from self._effects.deliver(x)
@@ -229,7 +265,7 @@ class StepBoundary:
         self._observer.entered(Phase.COMMUNICATE)
         if self._links.collective is not None:
             self._links.collective.leave()
-        x = self._x()
+        x = self.x
         yield from self._effects.deliver(x)
         yield from self._effects.carry_out(self._algorithm.on_finish(x), x)
         self._links.letters.close()
@@ -243,9 +279,6 @@ class StepBoundary:
 
     def _is_over(self) -> bool:
         return self._ending.is_over(self.counters.steps)
-
-    def _x(self) -> Iterate:
-        return iterate_of(self._model, self._optimizer)
 
     def _header(self, loss: float | None, *, finished: bool = False) -> SnapshotHeader:
         return SnapshotHeader(

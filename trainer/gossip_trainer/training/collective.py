@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
+    from gossip_trainer.training.ending import Wishes
     from gossip_trainer.training.full_state import FullState
 
 
@@ -26,6 +27,7 @@ class Agreement:
     samples: int  # of all workers in this step
     stop: bool  # at least one worker wishes to end the job after this step
     reform: bool = False  # at least one leaves or wants in: a new group is formed after this step
+    save: bool = False  # at least one wants all to save their states after this step
 
 
 class Collective(Protocol):
@@ -50,7 +52,7 @@ class Collective(Protocol):
         """
         ...
 
-    def begin(self, vector: Tensor, *, samples: int, stop: bool, leave: bool) -> None:
+    def begin(self, vector: Tensor, *, samples: int, wishes: Wishes) -> None:
         """Begin to replace `vector` by its mean, with the own samples and wishes."""
         ...
 

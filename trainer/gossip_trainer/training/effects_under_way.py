@@ -185,8 +185,8 @@ class EffectsUnderWay:
         collective = self._links.collective
         assert collective is not None, "only strategies with a collective average"
         ending = self._ending
-        stop, leave = ending.wishes(self._counters.steps)
-        collective.begin(vector, samples=ending.samples_since_meeting, stop=stop, leave=leave)
+        wishes = ending.wishes(self._counters.steps)
+        collective.begin(vector, samples=ending.samples_since_meeting, wishes=wishes)
 
     def _finish_meeting(self, average: Average, x: Iterate) -> Waiting:
         collective = self._links.collective

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from typing import NamedTuple
 
 from gossip_trainer.progress.budget import BudgetMeter, Done
 from gossip_trainer.progress.ledger import StopReason
@@ -24,6 +25,14 @@ class Limits:
     active_deadline: timedelta | None = None
 
 
+class Wishes(NamedTuple):
+    """What a worker wants all that meet to do after this step: each is done if anybody wants it."""
+
+    stop: bool
+    leave: bool
+    save: bool
+
+
 class Ending:
     """One worker's judgement.
 
@@ -36,6 +45,8 @@ class Ending:
 
     Attributes:
         samples_since_meeting: own ones that no meeting has counted yet.
+        earlier_seconds: what the job had trained before the processes that train now.
+        wants_to_save: whether it is time to save the worker's state.
 
     """
 
@@ -57,6 +68,8 @@ class Ending:
         self._leaving = False
         self._has_told = False  # the others, that this worker leaves
         self.samples_since_meeting = 0
+        self.earlier_seconds = 0.0
+        self.wants_to_save = False
 
     @property
     def job_samples(self) -> int:
@@ -69,6 +82,16 @@ class Ending:
     def epoch(self) -> float:
         """Job-wide passes over the training set."""
         return self._limits.meter.epoch(self.job_samples)
+
+    @property
+    def seconds(self) -> float:
+        """How long the job has trained."""
+        return self.earlier_seconds + max(0.0, self._wall_clock() - self._progress.began)
+
+    @property
+    def is_to_save(self) -> bool:
+        """Whether to save after this step; where all meet they save at the same one."""
+        return self._agreed.save if self.meeting_size else self.wants_to_save
 
     @property
     def has_left(self) -> bool:
@@ -89,15 +112,24 @@ class Ending:
         self._agreed = Agreement(agreed_samples, stop=False)
         self.samples_since_meeting = since
 
-    def wishes(self, steps: int) -> tuple[bool, bool]:
-        """Return what to tell the others when all meet: whether to stop, and whether to leave."""
+    def wishes(self, steps: int) -> Wishes:
+        """Return what to tell the others when all meet."""
         self._has_told = self._leaving
-        return self._is_at_end(steps), self._leaving
+        return Wishes(self._is_at_end(steps), self._leaving, self.wants_to_save)
 
     def agree(self, agreement: Agreement) -> None:
         """Take in what a meeting came to; its samples are those since the meeting before."""
         self._agreed = replace(agreement, samples=self._agreed.samples + agreement.samples)
         self.samples_since_meeting = 0
+
+    def diverged(self) -> None:
+        """End the job: a loss or gradient is not finite."""
+        self._end(StopReason.DIVERGED)
+
+    def has_saved(self) -> None:
+        """Note that the worker's state was saved."""
+        self.wants_to_save = False
+        self._agreed = replace(self._agreed, save=False)
 
     def is_due(self, steps: int) -> bool:
         """Tell after `steps` own steps whether the step just done was the last."""
@@ -123,7 +155,7 @@ class Ending:
         progress = self._progress
         if progress.stop is not None:
             return True
-        done = Done(self.job_samples, self._wall_clock() - progress.began, steps)
+        done = Done(self.job_samples, self.seconds, steps)
         deadline = self._limits.active_deadline
         if deadline is not None and done.seconds >= deadline.total_seconds():
             self._end(StopReason.DEADLINE)

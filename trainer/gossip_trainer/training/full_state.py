@@ -4,20 +4,21 @@ It is what a late worker copies of one that it is to meet in collectives: the mo
 left it, the optimizer's state, the algorithm's, and how far both are.
 """
 
+import copy
 import math
-from collections.abc import Iterator
-from typing import Annotated
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any
 
 import msgspec
 import torch
 import xxhash
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from gossip_trainer.algorithms.base import Algorithm, State
 from gossip_trainer.errors import CollectiveError
 from gossip_trainer.replica.flat import FlatModel, iterate_of
-from gossip_trainer.replica.memory import memory_of
+from gossip_trainer.replica.memory import bytes_of
 from gossip_trainer.training.counters import Counters
 from gossip_trainer.training.ending import Ending
 
@@ -73,8 +74,9 @@ class FullState:
     def size(self) -> int:
         """How many elements it packs into, the same for all workers of a job."""
         sizes = (vector.numel() for vector in self._algorithm_state().vectors)
-        names = len(_vectors_of(self._optimizer))
-        return self._model.vector.numel() + names * self._model.parameter.numel() + sum(sizes)
+        names = len(vectors_of(self._optimizer))
+        moved = sum(parameter.numel() for parameter in self._parameters)
+        return self._model.vector.numel() + names * moved + sum(sizes)
 
     @property
     def dtype(self) -> torch.dtype:
@@ -83,7 +85,7 @@ class FullState:
 
     def counts(self) -> Counts:
         """Return the numbers that belong to it."""
-        state = self._optimizer.state.get(self._model.parameter, {})
+        state = self._optimizer.state.get(self._parameters[0], {})
         counted = state.get("step", 0.0)
         return Counts(
             self._counters.steps,
@@ -91,13 +93,13 @@ class FullState:
             self._ending.samples_since_meeting,
             float(self._optimizer.param_groups[0]["lr"]),
             float(counted),
-            any(state.get(name) is not None for name in _vectors_of(self._optimizer)),
+            any(state.get(name) is not None for name in vectors_of(self._optimizer)),
             self._algorithm_state().counts,
         )
 
     def pack(self) -> Tensor:
-        """Return a copy of all vectors, shape (size,)."""
-        return torch.cat([self._model.vector, *self._optimizer_vectors(), *self._kept()])
+        """Return a copy of all vectors, in host memory, shape (size,)."""
+        return torch.cat([self._model.vector, *self._optimizer_vectors(), *self._kept()]).cpu()
 
     def digest(self) -> str:
         """Return XXH3 of what is alike on all workers that meet."""
@@ -109,46 +111,95 @@ class FullState:
         digest.update(_ENCODER.encode((counts.step, counts.job_samples, counts.since)))
         digest.update(_ENCODER.encode(counts.algorithm))
         for vector in (*alike, *self._kept()):
-            digest.update(memory_of(vector))
+            digest.update(bytes_of(vector))
         return digest.hexdigest()
 
     def restore(self, packed: Tensor, counts: Counts) -> None:
         """Go on from another worker's state; it was packed by one of the same job."""
-        parts = self._cut(packed)
+        parts = self._cut(packed.to(self._model.vector.device))
         self._model.load_(next(parts))
-        state = self._optimizer.state[self._model.parameter]
-        state.clear()
-        for name in _vectors_of(self._optimizer):
-            vector = next(parts)
-            if counts.has_optimizer:
-                state[name] = vector.clone()
+        for parameter in self._parameters:
+            self._optimizer.state[parameter].clear()
+        for name in vectors_of(self._optimizer):
+            for parameter in self._parameters:
+                vector = next(parts)
+                if counts.has_optimizer:
+                    self._optimizer.state[parameter][name] = vector.view_as(parameter).clone()
         if counts.has_optimizer and "betas" in self._optimizer.param_groups[0]:
-            state["step"] = torch.tensor(counts.optimizer_step)
-        self._optimizer.param_groups[0]["lr"] = counts.learning_rate
+            is_fused = self._optimizer.param_groups[0].get("fused")
+            for parameter in self._parameters:
+                # A fused kernel counts where it computes, any other optimizer on the CPU.
+                place = parameter.device if is_fused else None
+                step = torch.tensor(counts.optimizer_step, device=place)
+                self._optimizer.state[parameter]["step"] = step
+        for group in self._optimizer.param_groups:
+            group["lr"] = counts.learning_rate
         for kept, vector in zip(self._kept(), parts, strict=True):
             kept.copy_(vector)
         self._algorithm.restore(counts.algorithm)
         self._counters.steps = counts.step
         self._ending.go_on_from(counts.job_samples, counts.since)
 
+    def save(self) -> dict[str, Any]:
+        """Return a copy of all of it, and of what is each worker's own: integer buffers, counts."""
+        kept = self._algorithm_state()
+        return {
+            "vector": self._model.vector.clone(),
+            "buffers": {name: each.clone() for name, each in _local_buffers(self._model)},
+            "optimizer": copy.deepcopy(self._optimizer.state_dict()),
+            "algorithm": {
+                "counts": list(kept.counts),
+                "vectors": [vector.clone() for vector in kept.vectors],
+            },
+            "steps": self._counters.steps,
+            "agreed_samples": self._ending.agreed_samples,
+            "samples_since_meeting": self._ending.samples_since_meeting,
+            "seconds": self._ending.seconds,
+        }
+
+    def load(self, saved: Mapping[str, Any]) -> None:
+        """Go on from what `save` returned, of the same job."""
+        self._model.load_(saved["vector"])
+        for name, buffer in _local_buffers(self._model):
+            buffer.copy_(saved["buffers"][name])
+        self._optimizer.load_state_dict(saved["optimizer"])
+        for kept, vector in zip(self._kept(), saved["algorithm"]["vectors"], strict=True):
+            kept.copy_(vector)
+        self._algorithm.restore(tuple(saved["algorithm"]["counts"]))
+        self._counters.steps = saved["steps"]
+        self._ending.go_on_from(saved["agreed_samples"], saved["samples_since_meeting"])
+        self._ending.earlier_seconds = saved["seconds"]
+
     def _cut(self, packed: Tensor) -> Iterator[Tensor]:
-        n = self._model.parameter.numel()
+        moved = [parameter.numel() for parameter in self._parameters]
         kept = [vector.numel() for vector in self._kept()]
-        sizes = [self._model.vector.numel(), *(n for _ in _vectors_of(self._optimizer)), *kept]
-        yield from torch.split(packed, sizes)
+        names = vectors_of(self._optimizer)
+        yield from torch.split(packed, [self._model.vector.numel(), *moved * len(names), *kept])
 
     def _optimizer_vectors(self) -> Iterator[Tensor]:
-        state = self._optimizer.state.get(self._model.parameter, {})
-        for name in _vectors_of(self._optimizer):
-            vector = state.get(name)
-            # What is not there yet begins at zero.
-            yield torch.zeros_like(self._model.parameter.detach()) if vector is None else vector
+        for name in vectors_of(self._optimizer):
+            for parameter in self._parameters:
+                vector = self._optimizer.state.get(parameter, {}).get(name)
+                # What is not there yet begins at zero.
+                yield (torch.zeros_like(parameter) if vector is None else vector).detach().flatten()
+
+    @property
+    def _parameters(self) -> list[nn.Parameter]:
+        """What the optimizer moves: one flat parameter, or all of a user's model."""
+        return [each for group in self._optimizer.param_groups for each in group["params"]]
 
     def _kept(self) -> tuple[Tensor, ...]:
         return self._algorithm_state().vectors
 
     def _algorithm_state(self) -> State:
         return self._algorithm.state(iterate_of(self._model, self._optimizer))
+
+
+def _local_buffers(model: FlatModel) -> Iterator[tuple[str, Tensor]]:
+    """Yield the buffers that no peer ever gets, such as the batches that a norm has counted."""
+    for name, buffer in model.module.named_buffers():
+        if not buffer.is_floating_point():
+            yield name, buffer
 
 
 def encode_counts(counts: Counts) -> bytes:
@@ -167,8 +218,8 @@ def decode_counts(data: bytes) -> Counts:
     return counts
 
 
-def _vectors_of(optimizer: Optimizer) -> tuple[str, ...]:
-    """Return the names of the vectors an optimizer keeps, each of the parameters' size."""
+def vectors_of(optimizer: Optimizer) -> tuple[str, ...]:
+    """Return the names of the vectors SGD or Adam keeps, each of the parameters' size."""
     group = optimizer.param_groups[0]
     if "betas" in group:
         return ("exp_avg", "exp_avg_sq")

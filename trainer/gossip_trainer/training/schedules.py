@@ -6,9 +6,29 @@ means the same with any number of workers.
 
 import math
 from bisect import bisect_right
+from collections.abc import Callable
 
+from gossip_api.job import JobSpec
 from gossip_api.training import Optimizer, Schedule
 from gossip_trainer.errors import RunError
+
+
+def rate_of(spec: JobSpec, total_epochs: float | None) -> Callable[[float, int], float]:
+    """Return the job's learning rate as a function of the job-wide epoch and the live workers.
+
+    With `learningRateWorkers` it is in proportion to the live workers: fewer make smaller batches
+    together, and the rate follows the batch (Goyal et al., arXiv:1706.02677). The number is one of
+    its own, for `workers.replicas` changes when a job is scaled, and workers read it only once.
+    """
+    training, meant_for = spec.training, spec.training.learning_rate_workers
+
+    def rate(epoch: float, num_live: int) -> float:
+        plain = learning_rate(
+            training.optimizer, training.schedule, epoch, total_epochs=total_epochs
+        )
+        return plain if meant_for is None else plain * num_live / meant_for
+
+    return rate
 
 
 def learning_rate(

@@ -26,14 +26,14 @@ from gossip_trainer.algorithms.iterate import Iterate
 from gossip_trainer.algorithms.view import View
 from gossip_trainer.observability.event_log import EventSink
 from gossip_trainer.observability.events import Called
-from gossip_trainer.replica.memory import memory_of
+from gossip_trainer.replica.memory import bytes_of
 from gossip_trainer.training.links import Publisher
 from gossip_trainer.transport.wire import SnapshotHeader
 
 
 def digest_of(vector: Tensor) -> str:
-    """Return the XXH3 digest of a CPU vector's bytes."""
-    return xxh3_64_hexdigest(memory_of(vector))
+    """Return the XXH3 digest of a vector's bytes."""
+    return xxh3_64_hexdigest(bytes_of(vector))
 
 
 def party_name(party: Party) -> str:

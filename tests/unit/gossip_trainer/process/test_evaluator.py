@@ -115,7 +115,8 @@ def make(time, client, progress, tmp_path):
         roster = Roster((*workers, *servers))
         network = SimpleNamespace(roster=lambda: roster, client=client, progress=progress)
         environment = SimpleNamespace(output=tmp_path, incarnation=0)
-        return Evaluator(environment, task, network, log)
+        shell = SimpleNamespace(environment=environment, events=log, standing=SimpleNamespace())
+        return Evaluator(shell, task, network, None)
 
     yield make
     log.close()

@@ -6,13 +6,16 @@ import urllib.request
 import pytest
 import torch
 
+from gossip_api.environment import EXIT_USER_ERROR
 from gossip_api.metrics import processes
 from gossip_api.names import Role
 from gossip_api.process import LastWords
+from gossip_trainer.errors import DataError, GossipTrainerError
 from gossip_trainer.observability.event_log import EventTail
 from gossip_trainer.observability.events import Failed, Fenced, Finished
 from gossip_trainer.process import main as module
-from gossip_trainer.process.main import EXIT_FAILED, EXIT_USER_ERROR, main
+from gossip_trainer.process.main import main
+from gossip_trainer.process.shell import EXIT_FAILED
 
 
 @pytest.fixture(autouse=True)
@@ -72,7 +75,7 @@ def failing(monkeypatch):
 
 
 def test_a_fault_of_the_run_is_no_user_error(environ, tmp_path, failing):
-    failing(module.GossipTrainerError("no peers"))
+    failing(GossipTrainerError("no peers"))
     assert main(environ) == EXIT_FAILED
     assert (failure(tmp_path).user_error, failure(tmp_path).reason) == (False, "no peers")
 
@@ -94,8 +97,8 @@ def test_every_role_has_its_own_part(environ, monkeypatch, role):
     runs = {each: lambda *given, each=each: ran.append((each, given)) for each in module.RUNS}
     monkeypatch.setattr(module, "RUNS", runs)
     assert main(environ | {"GOSSIP_ROLE": role.value}) == 0
-    ((ran_as, (environment, task, _events, _standing, _metrics)),) = ran
-    assert (ran_as, environment.role, task) == (role, role, "task")
+    ((ran_as, (shell, task)),) = ran
+    assert (ran_as, shell.environment.role, task) == (role, role, "task")
 
 
 @pytest.fixture
@@ -115,8 +118,8 @@ def running(monkeypatch, run):
 
 
 def test_one_that_is_done_says_so_in_its_last_words(container, monkeypatch, tmp_path):
-    def run(_environment, _task, events, _standing, _metrics):
-        events.emit(Finished(step=5, samples=80, released=True))
+    def run(shell, _task):
+        shell.events.emit(Finished(step=5, samples=80, released=True))
 
     running(monkeypatch, run)
     assert main(container) == 0
@@ -143,8 +146,8 @@ def test_without_last_words_a_terminated_process_is_one_that_was_killed(environ,
 @pytest.mark.parametrize(
     ("error", "code"),
     [
-        (module.GossipTrainerError("no peers"), EXIT_FAILED),
-        (module.DataError("no data"), EXIT_USER_ERROR),
+        (GossipTrainerError("no peers"), EXIT_FAILED),
+        (DataError("no data"), EXIT_USER_ERROR),
     ],
 )
 def test_one_that_fails_says_why_in_its_last_words(container, failing, tmp_path, error, code):
@@ -168,14 +171,14 @@ def test_even_an_environment_that_makes_no_sense_leaves_last_words(tmp_path, cap
 def test_in_a_container_events_are_lines_of_the_output_as_well(
     container, monkeypatch, tmp_path, capfd
 ):
-    running(monkeypatch, lambda _e, _t, events, *_: events.emit(Fenced(successor="worker-3-1")))
+    running(monkeypatch, lambda shell, _task: shell.events.emit(Fenced(successor="worker-3-1")))
     main(container)
     assert capfd.readouterr().out == (tmp_path / "events.jsonl").read_text()
 
 
 @pytest.mark.parametrize("more", [{}, {"GOSSIP_STATUS": "127.0.0.1:0"}])
 def test_a_local_process_keeps_its_events_to_the_log(environ, monkeypatch, capfd, more):
-    running(monkeypatch, lambda _e, _t, events, *_: events.emit(Fenced(successor="worker-3-1")))
+    running(monkeypatch, lambda shell, _task: shell.events.emit(Fenced(successor="worker-3-1")))
     main(environ | more)
     assert not capfd.readouterr().out
 
@@ -183,8 +186,9 @@ def test_a_local_process_keeps_its_events_to_the_log(environ, monkeypatch, capfd
 def test_its_part_knows_where_its_status_and_metrics_are_served(environ, monkeypatch):
     pages = []
 
-    def run(environment, *_):
-        with urllib.request.urlopen(f"http://{environment.status}/metrics", timeout=10) as answer:
+    def run(shell, _task):
+        status = shell.environment.status
+        with urllib.request.urlopen(f"http://{status}/metrics", timeout=10) as answer:
             pages.append(answer.read().decode())
 
     running(monkeypatch, run)
@@ -192,10 +196,10 @@ def test_its_part_knows_where_its_status_and_metrics_are_served(environ, monkeyp
     assert "\ngossip_worker_steps_total 0.0\n" in pages[0]
 
 
-@pytest.mark.parametrize("error", [None, module.GossipTrainerError("no peers")])
+@pytest.mark.parametrize("error", [None, GossipTrainerError("no peers")])
 def test_the_last_metrics_are_left_however_it_ends(environ, monkeypatch, tmp_path, error):
-    def run(_environment, _task, _events, _standing, metrics):
-        metrics.instruments.counter(processes.GENERATIONS).inc(3)
+    def run(shell, _task):
+        shell.metrics.instruments.counter(processes.GENERATIONS).inc(3)
         if error is not None:
             raise error
 

@@ -51,7 +51,16 @@ def begin(model, tmp_path, monkeypatch):
         ),
     )
 
-    def begin(*, incarnation=0, fresh=True, workers=1, kept_at=None, job="uid", began=math.inf):
+    def begin(
+        *,
+        incarnation=0,
+        fresh=True,
+        workers=1,
+        kept_at=None,
+        job="uid",
+        began=math.inf,
+        saved=None,
+    ):
         progress, theirs = JobProgress(lambda: 0.0), JobProgress(lambda: 0.0)
         if math.isfinite(began):
             theirs.begin(0, 0, began)
@@ -73,7 +82,13 @@ def begin(model, tmp_path, monkeypatch):
             progress=progress,
             roster=lambda: roster,
         )
-        return _initial(environment, task, network, part, NOW)[part]
+        shell = SimpleNamespace(
+            environment=environment, standing=SimpleNamespace(started=NOW), events=None
+        )
+        memory = None
+        if saved is not None:
+            memory = SimpleNamespace(recall=lambda size, dtype: torch.full((size,), saved))
+        return _initial(shell, task, network, part, memory)[part]
 
     begin.seed = model.vector.clone()[part]
     return begin
@@ -126,3 +141,16 @@ def test_a_shard_added_to_a_running_job_is_the_workers_mean(begin):
 
 def test_the_part_of_another_job_is_not_taken(begin):
     assert not holds(begin(kept_at=NOW - 12, job="another"), 7.0)
+
+
+def test_where_nobody_trains_one_goes_on_with_what_it_saved(begin):
+    assert holds(begin(saved=5.0, fresh=False, incarnation=3, workers=0), 5.0)
+    assert holds(begin(saved=5.0, fresh=True), 5.0)
+
+
+def test_while_others_train_their_mean_is_worth_more_than_what_was_saved(begin):
+    assert holds(begin(saved=5.0, began=NOW - 100, incarnation=1), 2.0)
+
+
+def test_what_was_kept_a_moment_ago_is_worth_more_than_what_was_saved(begin):
+    assert holds(begin(saved=5.0, kept_at=NOW - 12), 7.0)

@@ -4,6 +4,7 @@ import torch
 from gossip_trainer.simulation.clock import Clock
 from gossip_trainer.simulation.collective import Hall, VirtualCollective
 from gossip_trainer.simulation.network import Network
+from gossip_trainer.training.ending import Wishes
 
 
 @pytest.fixture
@@ -48,7 +49,9 @@ def test_all_get_the_mean_when_the_last_has_come_and_the_ring_is_done(clock, mak
             done.append((clock.now, collective.finish()))
 
         collective = VirtualCollective(hall, on_news=finish)
-        collective.begin(vectors[rank], samples=8, stop=rank == 2, leave=False)
+        collective.begin(
+            vectors[rank], samples=8, wishes=Wishes(stop=rank == 2, leave=False, save=False)
+        )
         assert not collective.is_ready()
 
     for rank, seconds in enumerate((1.0, 7.0, 3.0, 2.0)):
@@ -64,7 +67,7 @@ def test_a_vector_stays_as_it_is_until_its_worker_finishes(clock, make_hall):
     collectives = [VirtualCollective(make_hall(1), on_news=lambda: None) for _ in range(2)]
     vector = torch.ones(2)
     for collective in collectives:
-        collective.begin(vector, samples=1, stop=False, leave=False)
+        collective.begin(vector, samples=1, wishes=Wishes(stop=False, leave=False, save=False))
     let_happen(clock)
     assert torch.equal(vector, torch.ones(2))
 
@@ -75,7 +78,7 @@ def test_one_meeting_keeps_nothing_for_the_next(clock, make_hall):
     for value, stop in ((1.0, True), (3.0, False)):
         vectors = [torch.full((2,), value) for _ in collectives]
         for collective, vector in zip(collectives, vectors, strict=True):
-            collective.begin(vector, samples=1, stop=stop, leave=False)
+            collective.begin(vector, samples=1, wishes=Wishes(stop=stop, leave=False, save=False))
         let_happen(clock)
         agreements = {collective.finish() for collective in collectives}
         assert {(agreed.samples, agreed.stop) for agreed in agreements} == {(4, stop)}

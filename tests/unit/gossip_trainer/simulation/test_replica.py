@@ -3,12 +3,21 @@ import torch
 from torch import nn
 from torch.nn.functional import cross_entropy
 
+from gossip_api.training import Budget, Data, Model, Optimizer, Training
 from gossip_trainer.algorithms.iterate import Iterate, LookAhead
 from gossip_trainer.data.dataset import Batch
 from gossip_trainer.replica.flat import FlatModel
 from gossip_trainer.simulation.laps import Lap
 from gossip_trainer.simulation.replica import SharedModule, Snapshots, VirtualPublisher
+from gossip_trainer.training.gradient import GradientComputation
 from gossip_trainer.transport.wire import SnapshotHeader
+
+TRAINING = Training(
+    model=Model(name="mlp"),
+    data=Data(name="digits"),
+    optimizer=Optimizer(name="sgd", learning_rate=0.1),
+    budget=Budget(epochs=1),
+)
 
 
 def make_module():
@@ -25,6 +34,10 @@ def shared():
 def batch():
     generator = torch.Generator().manual_seed(2)
     return Batch(torch.randn(8, 6, generator=generator), torch.arange(8) % 3)
+
+
+def gradient_of(replica):
+    return GradientComputation(replica.model, cross_entropy, TRAINING)
 
 
 def test_every_worker_begins_with_the_modules_own_parameters(shared):
@@ -44,7 +57,8 @@ def test_a_workers_gradient_is_that_of_a_module_of_its_own_to_the_bit(shared, ba
         replica = replicas[value]
         replica.model.vector.copy_(own.vector)
 
-        loss = shared.compute_gradient(replica, batch, cross_entropy)
+        shared.show(replica)
+        loss = gradient_of(replica)(batch).item()
 
         expected = cross_entropy(own.module(batch.inputs), batch.targets)
         expected.backward()
@@ -56,7 +70,8 @@ def test_a_workers_gradient_is_that_of_a_module_of_its_own_to_the_bit(shared, ba
 def test_computing_for_one_worker_leaves_the_others_as_they_are(shared, batch):
     one, other = shared.replica(), shared.replica()
     before = other.model.vector.clone()
-    shared.compute_gradient(one, batch, cross_entropy)
+    shared.show(one)
+    gradient_of(one)(batch)
     assert not torch.equal(one.model.vector, before)
     assert torch.equal(other.model.vector, before)
 

@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch.nn.functional import cross_entropy
 
+from gossip_trainer.data.dataset import Batch
 from gossip_trainer.data.registry import load_dataset
 from gossip_trainer.data.sampler import ShardSampler, Share
 from gossip_trainer.errors import RunError
@@ -92,7 +93,8 @@ def test_all_reduce_keeps_all_workers_equal_and_is_one_worker_with_all_batches(
 
     alone = make_simulator(strategy=all_reduce, workers={"replicas": 1})
     samplers = [worker.parts.batches for worker in make_simulator().workers]
-    together = (torch.cat([next(sampler) for sampler in samplers]) for _ in range(10))
+    drawn = ([next(each) for each in samplers] for _ in range(10))
+    together = (Batch(*map(torch.cat, zip(*batches, strict=True))) for batches in drawn)
     object.__setattr__(alone.workers[0].parts, "batches", together)
     alone.run()
     torch.testing.assert_close(vectors(alone)[0], first)
@@ -214,8 +216,8 @@ def test_the_budget_and_the_learning_rate_follow_the_samples_of_all(make_simulat
     )
     rates, rate = [], simulator.world.rate
 
-    def noted(epoch):
-        rates.append(rate(epoch))
+    def noted(epoch, num_live):
+        rates.append(rate(epoch, num_live))
         return rates[-1]
 
     object.__setattr__(simulator.world, "rate", noted)

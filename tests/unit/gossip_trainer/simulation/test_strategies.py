@@ -26,7 +26,7 @@ def scatter(simulator):
 
 def at_rest(simulator):
     """Let nothing but exchanges move a model."""
-    object.__setattr__(simulator.world, "rate", lambda _epoch: 0.0)
+    object.__setattr__(simulator.world, "rate", lambda _epoch, _live: 0.0)
     for worker in simulator.workers:
         worker.parts.optimizer.param_groups[0]["momentum"] = 0.0
         worker.parts.optimizer.param_groups[0]["nesterov"] = False

@@ -180,7 +180,8 @@ class FullSizeOperations(TorchDispatchMode):
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         tensors = [a for a in (*args, *(kwargs or {}).values()) if isinstance(a, torch.Tensor)]
-        if any(tensor.numel() >= self.size for tensor in tensors):
+        is_view = func.overloadpacket.__name__ == "slice"  # it passes over nothing
+        if not is_view and any(tensor.numel() >= self.size for tensor in tensors):
             self.names.append(func.overloadpacket.__name__)
         return func(*args, **(kwargs or {}))
 
@@ -464,9 +465,9 @@ class Hall:
     def __init__(self, size):
         self.size, self._meeting = size, []
 
-    def enter(self, vector, *, samples, stop, leave):
+    def enter(self, vector, samples, wishes):
         meeting = self._meeting
-        meeting.append((vector.clone(), samples, stop, leave))
+        meeting.append((vector.clone(), samples, wishes))
         if len(meeting) == self.size:
             self._meeting = []
         return meeting
@@ -493,19 +494,20 @@ class Attendant:
         self.has_left = True
         self._hall.size = 1
 
-    def begin(self, vector, *, samples, stop, leave):
+    def begin(self, vector, *, samples, wishes):
         self._vector = vector
-        self._meeting = self._hall.enter(vector, samples=samples, stop=stop, leave=leave)
+        self._meeting = self._hall.enter(vector, samples, wishes)
 
     def is_ready(self):
         return len(self._meeting) == self.size
 
     def finish(self):
-        vectors, samples, stops, leaves = zip(*self._meeting, strict=True)
+        vectors, samples, wishes = zip(*self._meeting, strict=True)
+        stops, leaves, saves = zip(*wishes, strict=True)
         self._vector.copy_(torch.stack(vectors).mean(dim=0))
         self._num_staying = self.size - sum(leaves)
         self.afterwards()
-        return Agreement(sum(samples), any(stops), any(leaves))
+        return Agreement(sum(samples), any(stops), any(leaves), any(saves))
 
     def received_bytes(self, num_bytes):
         return 3 * num_bytes
@@ -638,8 +640,8 @@ class Fragile:
     def leave(self):
         pass
 
-    def begin(self, vector, *, samples, stop, leave):
-        del stop, leave
+    def begin(self, vector, *, samples, wishes):
+        del wishes
         self.num_begun += 1
         self._samples = samples
         self.vectors.append(vector)

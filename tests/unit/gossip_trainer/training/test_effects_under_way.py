@@ -411,9 +411,9 @@ class Meeting:
     def __init__(self):
         self.ready, self.begun = False, []
 
-    def begin(self, vector, *, samples, stop, leave):
+    def begin(self, vector, *, samples, wishes):
         self._vector = vector
-        self.begun.append((samples, stop, leave))
+        self.begun.append((samples, wishes.stop, wishes.leave))
 
     def is_ready(self):
         return self.ready

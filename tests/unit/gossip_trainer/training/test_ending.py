@@ -175,7 +175,7 @@ def test_where_all_meet_one_that_is_to_leave_goes_once_it_has_told_the_others(en
     ending = ending()
     ending.leave()
     assert not ending.is_due(1)
-    assert ending.wishes(1) == (False, True)
+    assert ending.wishes(1) == (False, True, False)
     assert ending.is_due(1)
     assert progress.stop is None
 
@@ -192,3 +192,25 @@ def test_an_agreement_to_stop_holds_until_the_next_meeting_only(ending):
     ending.agree(Agreement(samples=32, stop=True))
     ending.agree(Agreement(samples=32, stop=False))
     assert not ending.is_due(2)
+
+
+def test_a_worker_that_meets_nobody_saves_when_it_is_time_to(progress):
+    ending = Ending(
+        "worker-0-0", Limits(BudgetMeter(MUCH, epoch_samples=1, steps_samples=1)), progress
+    )
+    assert not ending.is_to_save
+    ending.wants_to_save = True
+    assert ending.is_to_save
+    ending.has_saved()
+    assert not ending.is_to_save
+
+
+def test_where_all_meet_they_save_after_the_same_step(ending):
+    ending = ending()
+    ending.wants_to_save = True
+    assert ending.wishes(1).save
+    assert not ending.is_to_save
+    ending.agree(Agreement(samples=16, stop=False, save=True))
+    assert ending.is_to_save
+    ending.has_saved()
+    assert not ending.is_to_save

@@ -7,6 +7,7 @@ import torch
 
 from gossip_api.names import Role
 from gossip_trainer.algorithms.effects import Fetch, Rank, Send, Shard
+from gossip_trainer.compression.excerpt import Excerpt
 from gossip_trainer.errors import ProgressError
 from gossip_trainer.membership.roster import Endpoint
 from gossip_trainer.training import doubts, postman
@@ -28,19 +29,26 @@ BROKEN = Unsettled(PeerLost("reset", "the connection was cut"))
 STALLED = Unsettled(PeerLost("stalled", "no progress in time"))
 
 
+EXCERPTS = [
+    (Excerpt(1, 4), (3,), torch.float32),
+    (Excerpt(0, 6, seed=1), (12,), torch.uint8),  # two bytes a value
+]
+
+
 class Client:
     """Brings a vector full of the peer's rank once the test opens the gate; verdicts as it says."""
 
     def __init__(self):
         self.gate, self.asked, self.aborted = threading.Event(), threading.Event(), False
         self.error = None
-        self.calls = []
+        self.calls, self.excerpts = [], []
         self.sent = []  # (address, header, payload)
         self.settled = []
         self.verdicts = {}  # of a rank, in order; the last stays
 
-    def pull(self, address, into, *, expect):
+    def pull(self, address, into, *, expect, excerpt):
         self.calls.append((address, expect))
+        self.excerpts.append(excerpt)
         self.pass_gate()
         if self.error is not None:
             raise self.error
@@ -84,8 +92,8 @@ def peer(rank, incarnation=0, role=Role.WORKER):
     return Endpoint(role, rank, incarnation, "10.0.0.1", rank)
 
 
-def fetch(rank, of=peer):
-    return Dispatch(Fetch(Rank(rank)), 0, 5, of(rank))
+def fetch(rank, of=peer, excerpt=None):
+    return Dispatch(Fetch(Rank(rank), excerpt), 0, 5, of(rank))
 
 
 def send(rank, size=2, number=1, **said):
@@ -189,6 +197,27 @@ def test_one_batch_at_a_time(exchange):
     exchange.begin(fetch(2))
     with pytest.raises(AssertionError):
         exchange.begin(fetch(3))
+
+
+@pytest.mark.parametrize(("excerpt", "shape", "dtype"), EXCERPTS)
+def test_a_fetch_of_an_excerpt_asks_for_it_and_brings_no_more(
+    exchange, open_client, excerpt, shape, dtype
+):
+    exchange.begin(fetch(4, excerpt=excerpt))
+    vector = exchange.collect().message.vector
+    assert open_client.excerpts == [excerpt]
+    assert (vector.shape, vector.dtype) == (shape, dtype)
+
+
+def test_the_answer_to_a_message_of_bytes_is_as_many_bytes(exchange, open_client):
+    open_client.verdicts = {1: [Answered(3, (), 8)], 2: [Answered(3, (), 8)]}
+    encoded = torch.ones(8, dtype=torch.uint8)
+    batch = [Dispatch(Send(Rank(rank), encoded, asks=True), rank, 5, peer(rank)) for rank in (1, 2)]
+    exchange.begin(*batch)
+    for rank in (1, 2):
+        vector = exchange.collect().message.vector
+        assert (vector.shape, vector.dtype) == ((8,), torch.uint8)
+        assert vector.view(torch.float32).tolist() == [float(rank)] * 2
 
 
 def test_one_fetch_after_the_other_through_one_buffer(exchange, open_client):
@@ -546,10 +575,11 @@ class Reader:
     """Copies a vector full of 0.5 at once, or fails as the test says."""
 
     def __init__(self):
-        self.error, self.calls = None, []
+        self.error, self.calls, self.starts = None, [], []
 
-    def pull(self, path, into, *, expect):
+    def pull(self, path, into, *, expect, start):
         self.calls.append((path, expect, threading.current_thread()))
+        self.starts.append(start)
         if self.error is not None:
             raise self.error
         fill(into, 0.5)
@@ -584,6 +614,16 @@ def test_shared_memory_is_read_where_the_fetch_begins_and_collected_like_any_oth
     assert torch.equal(outcome.message.vector, torch.full((6,), 0.5))
     assert not local.busy
     assert not client.calls
+
+
+@pytest.mark.parametrize("seed", [None, 7])
+def test_of_shared_memory_no_more_is_read_than_was_asked_for_and_rounded_by_the_reader(
+    local, reader, seed
+):
+    local.begin(fetch(2, of=neighbour, excerpt=Excerpt(2, 5, seed)))
+    read = local.exchange.collect().message.vector
+    assert reader.starts == [2 * 4]
+    assert torch.equal(read, Excerpt(0, 3, seed).of(torch.full((3,), 0.5)))
 
 
 def test_a_peer_that_shares_nothing_is_asked_over_the_network(local, open_client, reader):

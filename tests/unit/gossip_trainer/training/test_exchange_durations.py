@@ -29,7 +29,7 @@ class Peer:
     def clock(self):
         return self.now
 
-    def pull(self, _where, into, *, expect):
+    def pull(self, _where, into, *, expect, excerpt=None, start=None):
         self._pass()
         return SnapshotHeader(step=17, samples=3)
 

@@ -1,3 +1,4 @@
+import json
 from itertools import islice
 
 import pytest
@@ -10,7 +11,7 @@ from gossip_trainer.training.rank import batches_of
 
 @pytest.fixture
 def dataset():
-    examples = Batch(torch.zeros(40, 1), torch.arange(40) % 4)
+    examples = Batch(torch.arange(40.0).unsqueeze(1), torch.arange(40) % 4)
     return InMemoryDataset(examples, examples, num_classes=4)
 
 
@@ -31,7 +32,7 @@ def spec(replicas):
 
 
 def drawn(stream, count):
-    return torch.cat(list(islice(stream, count))).tolist()
+    return torch.cat([batch.inputs.flatten() for batch in islice(stream, count)]).tolist()
 
 
 def test_the_ranks_of_a_job_share_the_data_out(dataset):
@@ -50,4 +51,11 @@ def test_a_rank_beyond_the_jobs_draws_from_the_share_of_another_in_an_order_of_i
 
 
 def test_a_share_is_never_empty_because_a_job_was_scaled_up(dataset):
-    assert batches_of(spec(4), 1000, dataset).shard.numel() == 10
+    assert len(set(drawn(batches_of(spec(4), 1000, dataset), 2))) == 10
+
+
+def test_a_stream_goes_on_where_another_was(dataset):
+    whole = batches_of(spec(4), 1, dataset)
+    drawn(whole, 3)
+    resumed = batches_of(spec(4), 1, dataset, json.loads(json.dumps(whole.state())))
+    assert drawn(resumed, 5) == drawn(whole, 5)

@@ -105,6 +105,16 @@ class WorkerMetrics(Observer):
         """Note how long an exchange took; safe from any thread."""
         self._exchange_seconds.observe(seconds)
 
+    def checkpoint_saved(self, seconds: float) -> None:
+        """Note that a checkpoint is whole, and how long it took; safe from any thread."""
+        self._counter(processes.CHECKPOINTS).labels(result="saved").inc()
+        self._gauge(processes.CHECKPOINT_SECONDS).set(seconds)
+        self._gauge(processes.LAST_CHECKPOINT).set(self._wall_clock())
+
+    def checkpoint_failed(self) -> None:
+        """Note that a checkpoint could not be written; safe from any thread."""
+        self._counter(processes.CHECKPOINTS).labels(result="failed").inc()
+
     def note(self, record: Record) -> None:
         """Take in a report, or a new group."""
         match record:

@@ -112,6 +112,25 @@ def test_a_peer_that_is_ahead_has_a_fresh_model(metrics, page, read):
     assert read(page, "gossip_worker_staleness_steps_sum") == 5
 
 
+def test_checkpoints_are_counted_and_the_last_one_that_is_whole_is_told_of(
+    metrics, page, read, clock
+):
+    metrics.checkpoint_saved(1.5)
+    clock.now += 60
+    metrics.checkpoint_saved(0.5)
+    clock.now += 60
+    metrics.checkpoint_failed()
+    assert read(page, "gossip_worker_checkpoints_total", result="saved") == 2
+    assert read(page, "gossip_worker_checkpoints_total", result="failed") == 1
+    assert read(page, "gossip_worker_checkpoint_duration_seconds") == 0.5
+    assert read(page, "gossip_worker_last_checkpoint_timestamp_seconds") == 5160
+
+
+def test_before_the_first_checkpoint_there_is_no_last_one(metrics, page, read):
+    assert read(page, "gossip_worker_checkpoints_total", result="saved") == 0
+    assert math.isnan(read(page, "gossip_worker_last_checkpoint_timestamp_seconds"))
+
+
 def test_exchanges_are_told_with_their_durations(metrics, page, read):
     metrics.exchange_ended(0.25)
     assert read(page, "gossip_worker_exchange_duration_seconds_sum") == 0.25

@@ -3,8 +3,8 @@ import threading
 import pytest
 
 from gossip_api.names import Role
-from gossip_trainer.process import worker as module
-from gossip_trainer.process.worker import _await_release
+from gossip_trainer.process import release as module
+from gossip_trainer.process.release import await_release
 from gossip_trainer.progress.shared import JobProgress
 
 
@@ -47,28 +47,28 @@ def hear(progress, *, released=False):
 
 def test_a_finished_worker_goes_when_the_evaluator_lets_it_go(time, progress):
     time.at_wait = lambda: hear(progress, released=time.now > 150)
-    assert _await_release(progress, time)
+    assert await_release(progress, time)
     assert time.now == pytest.approx(150, abs=1)
 
 
 def test_without_a_sign_of_the_evaluator_it_goes_after_a_minute(time, progress):
-    assert not _await_release(progress, time)
+    assert not await_release(progress, time)
     assert time.now == pytest.approx(160, abs=1)
 
 
 def test_every_sign_of_the_evaluator_gives_it_another_minute(time, progress):
     time.at_wait = lambda: hear(progress) if time.now < 400 else None
-    assert not _await_release(progress, time)
+    assert not await_release(progress, time)
     assert time.now == pytest.approx(460, abs=1)
 
 
 def test_one_told_to_go_does_not_wait(time, progress):
     time.is_leaving = True
-    assert not _await_release(progress, time)
+    assert not await_release(progress, time)
     assert time.now < 101
 
 
 def test_it_notices_at_once_that_it_is_to_leave(progress):
     leaving = threading.Event()
     leaving.set()
-    assert not _await_release(JobProgress(lambda: 0.0), leaving)
+    assert not await_release(JobProgress(lambda: 0.0), leaving)

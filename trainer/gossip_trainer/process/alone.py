@@ -1,0 +1,40 @@
+"""A script that was started by itself: a job of one worker, with nobody to meet."""
+
+import time
+import uuid
+from pathlib import Path
+
+from gossip_api.environment import ProcessEnvironment
+from gossip_api.job import GossipTrainingJob
+from gossip_api.loading import load_job
+from gossip_api.names import Role
+from gossip_api.strategy import Strategy
+from gossip_api.workers import Workers
+
+LOCAL_ADDRESS = "127.0.0.1"
+
+
+def alone(job_file: str | Path) -> tuple[ProcessEnvironment, GossipTrainingJob]:
+    """Return where the process stands and the job as it does it alone.
+
+    The strategy has nobody to be carried out with: alone gossip is plain SGD to the bit.
+    """
+    path = Path(job_file)
+    job = load_job(path)
+    changes = {"workers": Workers(), "strategy": Strategy(type="Gossip"), "server": None}
+    job = job.model_copy(update={"spec": job.spec.model_copy(update=changes)})
+    output = Path("runs") / f"{job.metadata.name}-alone-{time.strftime('%Y%m%d-%H%M%S')}"
+    output.mkdir(parents=True, exist_ok=True)
+    environment = ProcessEnvironment(
+        job_file=path,
+        job_uid=str(uuid.uuid4()),
+        role=Role.WORKER,
+        rank=0,
+        incarnation=0,
+        peers=f"directory:{output / 'peers'}",
+        listen=f"{LOCAL_ADDRESS}:0",
+        output=output,
+        fresh=True,
+        checkpoints=str(output / "checkpoints"),
+    )
+    return environment, job

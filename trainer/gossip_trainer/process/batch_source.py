@@ -1,0 +1,85 @@
+"""Where the batches of a session come from, and where in its data the worker is."""
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
+
+from torch.utils.data import DataLoader
+
+from gossip_trainer.data.resumable_sampler import ResumableSampler
+
+T_co = TypeVar("T_co", covariant=True)
+T = TypeVar("T")
+
+
+@runtime_checkable
+class Stream(Protocol):
+    """The built-in data's: opened where it is to go on."""
+
+    def state(self) -> Any:
+        """Return the position after the batches handed out so far."""
+        ...
+
+
+@runtime_checkable
+class StatefulLoader(Protocol):
+    """A loader that keeps its own position."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the position."""
+        ...
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> object:
+        """Go on from there."""
+        ...
+
+
+class BatchSource(Generic[T]):
+    """Gives a loader's batches pass after pass.
+
+    Attributes:
+        state: returns the position after the batches handed out so far; None if nobody knows.
+
+    """
+
+    def __init__(self, loader: Iterable[T], state: Callable[[], Any]) -> None:
+        self._loader = loader
+        self.state = state
+
+    def __iter__(self) -> Iterator[T]:
+        return iter(self._loader)
+
+
+class SampledLoader(Generic[T]):
+    """A loader whose sampler keeps the position, told of every batch as it is handed out."""
+
+    def __init__(self, loader: DataLoader[T], sampler: ResumableSampler) -> None:
+        self._loader = loader
+        self._sampler = sampler
+
+    def __iter__(self) -> Iterator[T]:
+        assert self._loader.batch_size is not None, "checked by batch_source"
+        is_empty = True
+        for batch in self._loader:
+            is_empty = False
+            self._sampler.advance(self._loader.batch_size)
+            yield batch
+        if self._sampler.end_pass() and is_empty:
+            # What a resumed pass had left was not enough for a batch.
+            yield from self
+
+
+def batch_source(loader: Iterable[T], saved: Any) -> BatchSource[T]:
+    """Return the loader with its position, put where it was saved if it can be."""
+    if isinstance(loader, Stream):
+        return BatchSource(loader, loader.state)
+    if isinstance(loader, DataLoader) and isinstance(loader.sampler, ResumableSampler):
+        sampler = loader.sampler
+        if loader.batch_size is not None:
+            if saved is not None:
+                sampler.load_state_dict(saved)
+            return BatchSource(SampledLoader(loader, sampler), sampler.state_dict)
+    if isinstance(loader, StatefulLoader):
+        if saved is not None:
+            loader.load_state_dict(saved)
+        return BatchSource(loader, loader.state_dict)
+    return BatchSource(loader, lambda: None)

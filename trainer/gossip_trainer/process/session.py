@@ -1,0 +1,304 @@
+"""The way into a job for any training loop, the built-in one among them.
+
+A script opens a session around its loop, and its process is a worker of the job from then on: it
+finds the others, begins with the job's model or where it was, exchanges at the end of every step,
+reports, saves, and ends when the job does.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import ExitStack
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
+
+import torch
+
+from gossip_api.environment import PREFIX
+from gossip_api.loading import load_job
+from gossip_trainer.data.resumable_sampler import ResumableSampler
+from gossip_trainer.data.sampler import Share
+from gossip_trainer.errors import SessionError
+from gossip_trainer.process.alone import alone
+from gossip_trainer.process.batch_source import batch_source
+from gossip_trainer.process.shell import Shell, open_shell, read_environment
+from gossip_trainer.process.task import build_task, with_model
+from gossip_trainer.process.worker import Part, take_part
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sized
+    from pathlib import Path
+    from types import TracebackType
+
+    from torch import Tensor, nn
+    from torch.optim import Optimizer
+
+    from gossip_trainer.process.memory import Stateful
+    from gossip_trainer.process.task import Task
+
+T = TypeVar("T")
+
+KNOWN_OPTIMIZERS: Final = (torch.optim.SGD, torch.optim.Adam, torch.optim.AdamW)
+
+
+class Session:
+    """A worker's part in its job, around a training loop.
+
+    ```python
+    with Session(model, optimizer) as session:
+        for images, labels in session.batches(loader):
+            loss = cross_entropy(model(images), labels)
+            loss.backward()
+            session.step(loss, samples=len(labels))
+    ```
+
+    What the process belongs to stands in its environment, where `gossip run` and the operator put
+    it. Without, the script trains alone, as the job file `job` says.
+
+    The parameters are those of the job's `training.model` at the beginning, alike on all workers,
+    so the two must have the same tensors. They and their gradients lie in flat vectors from then
+    on: move the model to its device before, and to no other afterwards.
+
+    Args:
+        model: what is trained.
+        optimizer: moves the model's parameters; its learning rate is its own. Left out, the job's
+            own is built, with the job's schedule.
+        job: the job file for a script that is started by itself.
+
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        optimizer: Optimizer | None = None,
+        *,
+        job: str | Path | None = None,
+    ) -> None:
+        self._open: Callable[[ExitStack], tuple[Shell, Task, Part | None]] = partial(
+            _open_for_script, model, optimizer, job
+        )
+        self._is_script = True
+        self._stack = ExitStack()
+        self._part: Part | None = None
+        self._shell: Shell | None = None
+        self._task: Task | None = None
+
+    @classmethod
+    def within(cls, shell: Shell, task: Task) -> Self:
+        """Return the session of a process whose shell is open, with the job's own model."""
+        session = cls(task.model.module)
+        session._open = lambda stack: (shell, task, stack.enter_context(take_part(shell, task)))
+        session._is_script = False
+        return session
+
+    def __enter__(self) -> Self:
+        with ExitStack() as stack:
+            self._shell, self._task, self._part = self._open(stack)
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        handled = self._stack.__exit__(kind, error, trace)
+        shell = self._opened
+        if self._is_script and shell.code and (handled or error is None):
+            # The trainer's own faults are told in the log by now, in words; there is no more to
+            # say, but the process must end like any other of the job's.
+            sys.exit(shell.code)
+
+    @property
+    def optimizer(self) -> Optimizer | None:
+        """What moves the model; None if the job ended before the worker could begin."""
+        return None if self._part is None else self._part.optimizer
+
+    @property
+    def rank(self) -> int:
+        """Which of the job's workers this is, from 0 on."""
+        return self._opened.environment.rank
+
+    @property
+    def num_workers(self) -> int:
+        """How many workers the job has, whether they live or not."""
+        assert self._opened, "raises if the session is not open"
+        assert self._task is not None
+        return self._task.job.spec.workers.replicas
+
+    @property
+    def live_ranks(self) -> Collection[int]:
+        """The workers that there are, this one among them."""
+        return {self.rank, *(() if self._part is None else self._part.live_ranks())}
+
+    @property
+    def epoch(self) -> float:
+        """Passes over the training data, of all workers together."""
+        return 0.0 if self._part is None else self._part.boundary.epoch
+
+    @property
+    def saved_position(self) -> Any:
+        """Where in its data the worker was when it last saved; None if it never did."""
+        saved = None if self._part is None else self._part.saved
+        return None if saved is None else saved["position"]
+
+    @property
+    def is_over(self) -> bool:
+        """Whether there is nothing more to train."""
+        return self._part is None or not self._part.stepper.going
+
+    def sampler(self, data: Sized) -> ResumableSampler:
+        """Return this worker's share of a map-style data set, for `DataLoader(sampler=...)`."""
+        replicas = self.num_workers
+        assert self._task is not None, "num_workers has checked it"
+        return ResumableSampler(
+            len(data),
+            share=Share(self.rank % replicas, replicas),
+            seed=self._task.job.spec.training.seed,
+            stream=self.rank,
+        )
+
+    def register(self, name: str, thing: Stateful) -> None:
+        """Save `thing` along, and let it go on from what was saved under that name, if it was."""
+        if self._part is None or self._part.memory is None:
+            return
+        if name in self._part.memory.registered:
+            raise SessionError(f"{name!r} is registered already; choose another name")
+        self._part.memory.registered[name] = thing
+        saved = self._part.saved
+        if saved is not None and name in saved["registered"]:
+            thing.load_state_dict(saved["registered"][name])
+
+    def steps(self) -> Iterator[int]:
+        """Yield the number of every step until the job ends; the loop draws its own data."""
+        part = self._part
+        while part is not None and part.stepper.going:
+            part.stepper.begin()
+            yield part.boundary.counters.steps
+
+    def batches(self, loader: Iterable[T]) -> Iterator[T]:
+        """Yield the loader's batches, pass after pass, until the job ends.
+
+        A loader that has `state_dict` and `load_state_dict` goes on where it was when the worker
+        last saved; so does a `DataLoader` whose sampler is `session.sampler`. Any other begins a
+        new pass.
+
+        Raises:
+            SessionError: a pass brings no batch.
+
+        """
+        part = self._part
+        if part is None:
+            return
+        source = batch_source(loader, self.saved_position)
+        if part.memory is not None:
+            part.memory.position.state = source.state
+        stepper, num_missed = part.stepper, part.num_missed
+        while stepper.going:
+            num_batches = 0
+            for batch in source:
+                num_batches += 1
+                if num_missed:
+                    num_missed -= 1
+                    continue
+                stepper.begin()
+                yield batch
+                if self.is_over:
+                    return
+            if not num_batches:
+                raise SessionError(
+                    "the loader gave no batch in a whole pass; give it data, or a batch size that "
+                    "is not above what there is with drop_last"
+                )
+
+    def step(self, loss: Tensor | Callable[[], Tensor], *, samples: int | None = None) -> None:
+        """Step the optimizer, exchange, report, save when it is time, and clear the gradient.
+
+        Args:
+            loss: what `backward` was called for; or a closure that computes it and calls
+                `backward`. Where a mean over all workers lost a member a closure is called again;
+                without one the worker brings a gradient of zero to the mean that is made anew.
+            samples: how many it is of; the job's `batchSize` where left out.
+
+        """
+        part, task = self._part, self._task
+        if part is None or task is None:
+            raise SessionError("step: the job is over; take steps only within batches() or steps()")
+        count = task.job.spec.training.batch_size if samples is None else samples
+        compute = loss if callable(loss) else lambda: loss
+        if not self._is_script:
+            part.stepper.step(compute, count)
+            return
+        model = task.model
+
+        def gathered() -> Tensor:
+            value = compute()
+            model.gather_gradients()
+            return value
+
+        part.stepper.step(gathered, count)
+        model.gradient.zero_()
+
+    @property
+    def _opened(self) -> Shell:
+        if self._shell is None:
+            raise SessionError("the session is not open; use it in `with Session(...) as session:`")
+        return self._shell
+
+
+def _open_for_script(
+    model: nn.Module, optimizer: Optimizer | None, job: str | Path | None, stack: ExitStack
+) -> tuple[Shell, Task, Part | None]:
+    """Make this process a worker: of the job in its environment, or of one that it has alone."""
+    is_alone = f"{PREFIX}ROLE" not in os.environ
+    if is_alone and job is None:
+        raise SessionError(
+            "this process belongs to no job; start it with `gossip run JOB`, or give the job file: "
+            "Session(model, optimizer, job='job.yaml')"
+        )
+    if is_alone:
+        assert job is not None, "checked above"
+        environment, document = alone(job)
+        print(f"training alone, files in {environment.output}", file=sys.stderr)  # noqa: T201
+    else:
+        environment = read_environment(os.environ)
+        document = load_job(environment.job_file)
+    shell = stack.enter_context(open_shell(environment))
+    task = with_model(build_task(document, shell.environment, shell.stop_at_once), model)
+    check_optimizer(optimizer, task)
+    part = stack.enter_context(take_part(shell, task, optimizer, alone=is_alone))
+    return shell, task, part
+
+
+def check_optimizer(optimizer: Optimizer | None, task: Task) -> None:
+    """Refuse a script's optimizer that cannot do what the job's strategy needs of it.
+
+    Raises:
+        SessionError: it does not move all of the model, or its state cannot be copied.
+
+    """
+    if optimizer is None:
+        return
+    strategy = task.job.spec.strategy
+    moved = {id(each) for group in optimizer.param_groups for each in group["params"]}
+    own = {id(each) for each in task.model.module.parameters() if each.requires_grad}
+    if moved != own:
+        raise SessionError(
+            f"the optimizer moves {len(moved)} parameters, {len(moved & own)} of them of the "
+            f"model, which has {len(own)} to train; make it of model.parameters(), once the model "
+            "is whole"
+        )
+    if strategy.parameter_server is not None:
+        raise SessionError(
+            "spec.strategy.type ParameterServer: its servers step the optimizer, so it is the "
+            "job's; leave the optimizer out: Session(model)"
+        )
+    if strategy.uses_collective and not isinstance(optimizer, KNOWN_OPTIMIZERS):
+        names = ", ".join(each.__name__ for each in KNOWN_OPTIMIZERS)
+        raise SessionError(
+            f"spec.strategy.type {strategy.type}: a worker that joins copies the optimizer's "
+            f"state, which is known of {names}, not of {type(optimizer).__name__}; use one of "
+            "those or another strategy"
+        )
