@@ -25,6 +25,7 @@ SURFACE = {
         "--metrics-port": (
             "Serve metrics for Prometheus on this port of 127.0.0.1; 0 for any free one."
         ),
+        "--resume": "JOB is a run directory: go on from what its processes saved last.",
         "--format": "What to print.",
         "--debug": "Print the traceback of an error.",
     },
@@ -46,6 +47,18 @@ SURFACE = {
             "several."
         ),
         "--tensorboard": "Directory to export the scalars into for TensorBoard.",
+        "--debug": "Print the traceback of an error.",
+    },
+    "export": {
+        "": "Write the model that a job trained into one file, for PyTorch and other programs.",
+        "RUN": "Directory of a run, or folder or URL (s3://, gs://) of a job's checkpoints.",
+        "--output": "File to write; by default model.safetensors or model.pt.",
+        "--format": "What to write; by default by the file's ending, else safetensors.",
+        "--best": "The best evaluated model instead of the final one.",
+        "--recalibrate": (
+            "Compute batch-norm statistics anew, from so many batches of training data."
+        ),
+        "--job": "Job file (YAML); by default the one in the run's directory.",
         "--debug": "Print the traceback of an error.",
     },
     "replay": {

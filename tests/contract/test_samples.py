@@ -14,10 +14,9 @@ from gossip_trainer.simulation.simulator import simulate
 FOLDER = Path(__file__).parents[2] / "manifests" / "samples"
 SAMPLES = sorted(FOLDER.glob("*.yaml"))
 NUMBERED = [path for path in SAMPLES if path.stem[:2].isdigit()]
+FROM_FILES = {"cifar10", "fashion-mnist", "imagefolder", "webdataset"}
 WITHOUT_FILES = [
-    path
-    for path in SAMPLES
-    if load_job(path).spec.training.data.name not in {"fashion-mnist", "cifar10"}
+    path for path in SAMPLES if load_job(path).spec.training.data.name not in FROM_FILES
 ]
 STEPS = "training.budget={stepsPerWorker: 25}"
 MACHINES = "simulation={computeSeconds: {mean: 0.02}}"
@@ -105,6 +104,23 @@ def test_only_the_workers_of_the_gpu_sample_ask_for_one_and_only_kueues_pods_wai
     assert "nvidia.com/gpu" not in by_role["evaluator"]
     gates = [pod["spec"].get("schedulingGates") for pod in pods("15-kueue.yaml")]
     assert gates == [[{"name": "kueue.x-k8s.io/admission"}]] * 4
+
+
+def test_a_training_script_is_the_workers_and_its_folder_everybodys(capsys):
+    operator_main(["render", str(FOLDER / "20-own-loop.yaml"), "--default-image", "trainer:1"])
+    pods = [d for d in yaml.safe_load_all(capsys.readouterr().out) if d["kind"] == "Pod"]
+    script = {"name": "script", "mountPath": "/train", "readOnly": True}
+    commands = set()
+    for pod in pods:
+        (container,) = pod["spec"]["containers"]
+        assert container["workingDir"] == "/train"
+        assert script in container["volumeMounts"]
+        role = pod["metadata"]["labels"]["gossip.training/role"]
+        commands.add((role, " ".join(container["command"])))
+    assert commands == {
+        ("worker", "python -m own_loop"),
+        ("evaluator", "python -m gossip_trainer.process"),
+    }
 
 
 @pytest.mark.parametrize("path", WITHOUT_FILES, ids=named)

@@ -92,6 +92,12 @@ def run_command(  # noqa: PLR0913 - one parameter per option of the command
             help="Serve metrics for Prometheus on this port of 127.0.0.1; 0 for any free one.",
         ),
     ] = None,
+    resume: Annotated[
+        bool,
+        typer.Option(
+            "--resume", help="JOB is a run directory: go on from what its processes saved last."
+        ),
+    ] = False,
     output: Format = "text",
     debug: Debug = False,
 ) -> None:
@@ -111,6 +117,7 @@ def run_command(  # noqa: PLR0913 - one parameter per option of the command
             shared_memory=not no_shared_memory,
             trace=trace,
             metrics_port=metrics_port,
+            resume=resume,
             output=output,
         )
         return run(request)
@@ -187,6 +194,65 @@ def report_command(
         )
 
         return report(ReportRequest(runs=runs, out=out, tensorboard=tensorboard))
+
+    raise typer.Exit(guarded(command, debug=debug))
+
+
+@app.command("export")
+def export_command(
+    run: Annotated[
+        str,
+        typer.Argument(
+            metavar="RUN",
+            help="Directory of a run, or folder or URL (s3://, gs://) of a job's checkpoints.",
+            show_default=False,
+        ),
+    ],
+    *,
+    output: Annotated[
+        Path | None,
+        typer.Option(help="File to write; by default model.safetensors or model.pt."),
+    ] = None,
+    model_format: Annotated[
+        Literal["safetensors", "torch"] | None,
+        typer.Option(
+            "--format", help="What to write; by default by the file's ending, else safetensors."
+        ),
+    ] = None,
+    best: Annotated[
+        bool, typer.Option("--best", help="The best evaluated model instead of the final one.")
+    ] = False,
+    recalibrate: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            metavar="N",
+            help="Compute batch-norm statistics anew, from so many batches of training data.",
+        ),
+    ] = None,
+    job: Annotated[
+        Path | None,
+        typer.Option(help="Job file (YAML); by default the one in the run's directory."),
+    ] = None,
+    debug: Debug = False,
+) -> None:
+    """Write the model that a job trained into one file, for PyTorch and other programs."""
+
+    def command() -> int:
+        from gossip_trainer.cli.export import (  # noqa: PLC0415 - see the docstring
+            ExportRequest,
+            export,
+        )
+
+        request = ExportRequest(
+            run=run,
+            output=output,
+            model_format=model_format,
+            best=best,
+            recalibrate=recalibrate,
+            job=job,
+        )
+        return export(request)
 
     raise typer.Exit(guarded(command, debug=debug))
 

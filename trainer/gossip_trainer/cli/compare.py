@@ -16,6 +16,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from gossip_api.loading import load_job
 from gossip_trainer.cli.counts import parse_counts
 from gossip_trainer.cli.errors import FAILED, INTERRUPTED, OK, UNREACHED, InvalidCommand
+from gossip_trainer.cli.job import tell_what_is_simulated
 from gossip_trainer.cli.report import leave_comparison_page
 from gossip_trainer.cli.run_directory import choose_run_directory
 from gossip_trainer.compare.contestants import parse_contestants
@@ -79,6 +80,8 @@ def _compare(request: CompareRequest) -> int:
     cells = plan(functools.partial(_load, request), _grid(request))
     progress = Console(stderr=True)
     _check(cells, progress)
+    if not request.real:
+        tell_what_is_simulated(cells[0].job, progress)
     out = _directory(request, cells[0].job.metadata.name)
     store = Store(out) if out else None
     known = store.found if store else {}

@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
+from gossip_api.names import JOB_FILE
 from gossip_trainer.cli.errors import FAILED, INTERRUPTED, OK, InvalidCommand
 from gossip_trainer.cli.job import load
 from gossip_trainer.cli.report import leave_run_page
 from gossip_trainer.cli.run_directory import choose_run_directory
 from gossip_trainer.launch.display import OutputFormat, make_display
 from gossip_trainer.launch.local_run import RunOptions, run_locally
+from gossip_trainer.launch.resumption import check_resumable
 from gossip_trainer.report.files import write_report
 from gossip_trainer.report.summary import Summary, as_json
 from gossip_trainer.report.table import final_table
@@ -49,6 +51,7 @@ class RunRequest:
     shared_memory: bool = True
     trace: bool = False
     metrics_port: int | None = None
+    resume: bool = False
     output: OutputFormat = "text"
 
 
@@ -57,10 +60,14 @@ def run(request: RunRequest) -> int:
 
     Progress goes to stderr, the result to stdout, so that the result can be piped.
     """
-    job = load(request.path, request.overrides, workers=request.workers)
+    job = load(_job_file(request), request.overrides, workers=request.workers)
     if request.tls is not None:
         _check_credentials(request.tls)
-    out = choose_run_directory(request.out, job.metadata.name)
+    if request.resume:
+        out = request.path
+        check_resumable(job, out)
+    else:
+        out = choose_run_directory(request.out, job.metadata.name)
     # The user's own modules lie where the command is given, as with `python -m`; the processes of
     # the run inherit the path.
     sys.path.insert(0, str(Path.cwd()))
@@ -74,6 +81,7 @@ def run(request: RunRequest) -> int:
         shared_memory=request.shared_memory,
         trace=request.trace,
         metrics=request.metrics_port is not None,
+        resume=request.resume,
     )
     with _metrics(job, out, request.metrics_port) as metrics:
         if metrics is not None:
@@ -92,6 +100,21 @@ def run(request: RunRequest) -> int:
     leave_run_page(out, progress)
     _show(summary, out, request.output)
     return EXIT_CODES[summary.outcome]
+
+
+def _job_file(request: RunRequest) -> Path:
+    """Return the job file: of a run that is resumed the one that it left."""
+    if not request.resume:
+        return request.path
+    if request.out is not None:
+        raise InvalidCommand("--out and --resume exclude each other; a resumed run stays in place")
+    path = request.path / JOB_FILE
+    if not path.is_file():
+        raise InvalidCommand(
+            f"{request.path} is no run directory, for it has no {JOB_FILE}; with --resume name "
+            "one, such as runs/digits"
+        )
+    return path
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from gossip_trainer.cli.counts import parse_counts
 from gossip_trainer.cli.errors import OK
-from gossip_trainer.cli.job import load
+from gossip_trainer.cli.job import load, tell_what_is_simulated
 from gossip_trainer.cli.run_directory import choose_run_directory
 from gossip_trainer.simulation.result import to_json
 from gossip_trainer.simulation.simulator import check
@@ -49,6 +49,7 @@ def run_simulations(request: SimulateRequest) -> int:
     jobs = list(_cells(request))
     for job in jobs:
         check(job)
+    tell_what_is_simulated(jobs[0], Console(stderr=True))
     out = choose_run_directory(request.out, jobs[0].metadata.name) if request.out else None
     # The user's own modules lie where the command is given, as with `gossip run`.
     sys.path.insert(0, str(Path.cwd()))

@@ -112,6 +112,7 @@ def _figures(
     goes = [told.samples_per_second for told in told] if not (is_over or history.stopping) else []
     tested = history.evaluations[-1] if history.evaluations else None
     standing = pace(history, job.spec.training.budget)
+    interval = job.spec.resume_interval
     epochs = [record.epoch for record in told] + ([tested.epoch] if tested else [])
     return {
         jobs.PROGRESS: standing.fraction if standing else None,
@@ -125,4 +126,5 @@ def _figures(
         jobs.UPDATED: max((record.time for record in told), default=None),
         jobs.RESTARTS: float(len(history.replaced)),
         jobs.BEGAN: history.began_at,
+        jobs.CHECKPOINT_INTERVAL: None if interval is None else interval.total_seconds(),
     }

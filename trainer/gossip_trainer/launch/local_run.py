@@ -19,12 +19,37 @@ from gossip_api.environment import EXIT_USER_ERROR, ProcessEnvironment
 from gossip_api.job import GossipTrainingJob
 from gossip_api.loading import resolved_yaml
 from gossip_api.names import Member, Role
+from gossip_trainer.errors import RunError
 from gossip_trainer.launch.exit_policy import Response, Situation, respond
 from gossip_trainer.launch.last_pages import METRICS_FOLDER, last_page_of
-from gossip_trainer.launch.processes import Child, Nursery, describe_exit, end_children
+from gossip_trainer.launch.own_command import PLACE, OwnCommand, own_command
+from gossip_trainer.launch.processes import (
+    Child,
+    Nursery,
+    describe_exit,
+    end_children,
+    last_line,
+)
+from gossip_trainer.launch.program import require_program
+from gossip_trainer.launch.resumption import (
+    CHECKPOINTS_FOLDER,
+    EVENTS,
+    PEERS_FOLDER,
+    check_resumable,
+    make_ready,
+)
 from gossip_trainer.membership.directory import remove_member
 from gossip_trainer.observability.event_log import EventLog, EventTail
-from gossip_trainer.observability.events import Began, Failed, Left, Record, Replaced, Stopping
+from gossip_trainer.observability.events import (
+    Began,
+    Failed,
+    Fenced,
+    Finished,
+    Left,
+    Record,
+    Replaced,
+    Stopping,
+)
 
 POLL_SECONDS = 0.25
 CONCLUDE_SECONDS = 15.0  # how long workers may take to leave after the evaluator has left
@@ -52,6 +77,7 @@ class RunOptions:
         trace: log all that is needed to replay the run to the bit; takes one thread of torch.
         metrics: let every process serve its metrics, where its record of the start says, and leave
             them behind.
+        resume: go on from what an earlier run left in `out`.
 
     """
 
@@ -62,6 +88,7 @@ class RunOptions:
     shared_memory: bool = True
     trace: bool = False
     metrics: bool = False
+    resume: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,13 +102,22 @@ class RunOutcome:
 def run_locally(
     job: GossipTrainingJob, options: RunOptions, watch: Callable[[list[Record]], None]
 ) -> RunOutcome:
-    """Run `job` to its end; `watch` gets the new event records a few times a second."""
+    """Run `job` to its end; `watch` gets the new event records a few times a second.
+
+    Raises:
+        RunError: the run cannot be resumed, or its own command cannot be run here.
+
+    """
+    first = 0
+    if options.resume:
+        check_resumable(job, options.out)
+        first = make_ready(options.out)
     options.out.mkdir(parents=True, exist_ok=True)
     (options.out / "logs").mkdir(exist_ok=True)
     if options.metrics:
         (options.out / METRICS_FOLDER).mkdir(exist_ok=True)
     (options.out / "job.yaml").write_text(resolved_yaml(job))
-    run = _Run(job, options)
+    run = _Run(job, options, first)
     try:
         with _signals(run):
             run.start()
@@ -92,6 +128,20 @@ def run_locally(
             return outcome
     finally:
         end_children(run.children)
+
+
+def _own_command(job: GossipTrainingJob, options: RunOptions) -> OwnCommand | None:
+    """Return the workers' own command, if they have one and it can be run here."""
+    command = own_command(job)
+    if command is None:
+        return None
+    if options.trace:
+        raise RunError(
+            "a run with --trace can be done again with the built-in training loop only, and this "
+            f"job has its own, {PLACE}.command; leave --trace out"
+        )
+    require_program(command)
+    return command
 
 
 @contextmanager
@@ -113,6 +163,7 @@ class _Run:
 
     job: GossipTrainingJob
     options: RunOptions
+    first: int = 0  # the incarnation of the processes that begin together
     children: list[Child] = field(default_factory=list)
     uid: str = field(default_factory=lambda: str(uuid.uuid4()))
     stopping: bool = False  # nobody is replaced any more
@@ -122,15 +173,18 @@ class _Run:
     interrupted_at: float = 0.0
     passed_on_at: float = 0.0
     failures: dict[str, Failed] = field(default_factory=dict)
+    finished: set[str] = field(default_factory=set)  # workers that have left as they should
     first_loss: str | None = None
     begun: set[str] = field(default_factory=set)  # workers that have begun to train
     events: EventLog = field(init=False)
     tail: EventTail = field(init=False)
     nursery: Nursery = field(init=False)
+    own_command: OwnCommand | None = field(init=False)
     fresh: list[Record] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        path = self.options.out / "events.jsonl"
+        self.own_command = _own_command(self.job, self.options)
+        path = self.options.out / EVENTS
         self.events = EventLog(path, "launcher")
         self.tail = EventTail(path)
         # One core is left to everything else; on small machines each process gets one thread.
@@ -142,11 +196,11 @@ class _Run:
 
     def start(self) -> None:
         """Start everyone."""
-        self._start(Member(Role.EVALUATOR, 0, 0))
+        self._start(Member(Role.EVALUATOR, 0, self.first))
         for shard in range(self.job.spec.num_shards):
-            self._start(Member(Role.SERVER, shard, 0))
+            self._start(Member(Role.SERVER, shard, self.first))
         for rank in range(self.job.spec.workers.replicas):
-            self._start(Member(Role.WORKER, rank, 0))
+            self._start(Member(Role.WORKER, rank, self.first))
 
     def new_records(self) -> list[Record]:
         """Return the event records since the last call."""
@@ -204,14 +258,19 @@ class _Run:
                 self.failures[record.source] = record
             if isinstance(record, Began):
                 self.begun.add(record.source)
+            if isinstance(record, Finished | Fenced):
+                self.finished.add(record.source)
             self.stopping = self.stopping or isinstance(record, Stopping)
 
     def _bury(self, child: Child) -> RunOutcome | None:
         code = child.exit_code
         assert code is not None
+        child.process.kill()  # what it started itself ends with it, as in a container
         remove_member(self._peers, child.name)
         reason = self._reason(child, code)
         self.events.emit(Left(member=child.name, exit_code=code, reason=reason))
+        if self._never_trained(child):
+            code = EXIT_USER_ERROR
         if code != 0 and self.first_loss is None:
             self.first_loss = f"{child.name} {reason}"
         match respond(child.member, code, self._situation()):
@@ -260,36 +319,58 @@ class _Run:
         failure = self.failures.get(child.name)
         if failure is not None:
             return f"failed: {failure.reason}"
+        log = self._log(child.member)
+        if self._never_trained(child):
+            return (
+                "ended without having trained: its command must open a gossip_trainer.Session and "
+                f"take its batches to their end; see {log}"
+            )
         if code == 0:
             return "ended well"
-        return f"{describe_exit(code)}, see {self._log(child.member)}"
+        said = f": {last}" if code > 0 and (last := last_line(log)) else ""
+        return f"{describe_exit(code)}{said}, see {log}"
+
+    def _never_trained(self, child: Child) -> bool:
+        """Say whether it is a worker with an own command that ended well and left nobody."""
+        own = self.own_command is not None and child.member.role is Role.WORKER
+        return own and child.exit_code == 0 and child.name not in self.finished
 
     @property
     def _peers(self) -> Path:
-        return self.options.out / "peers"
+        return self.options.out / PEERS_FOLDER
 
     def _log(self, member: Member) -> Path:
         return self.options.out / "logs" / f"{member.name}.log"
 
+    def _checkpoints(self, role: Role) -> str | None:
+        """Return where a process saves; on this machine the run has its own folder for all."""
+        checkpoint = self.job.spec.checkpoint
+        if checkpoint is None or not checkpoint.is_written_by(role):
+            return None
+        return str(self.options.out.absolute() / CHECKPOINTS_FOLDER)
+
     def _start(self, member: Member) -> None:
         replicas = self.job.spec.workers.replicas
+        out = self.options.out.absolute()  # a training script may go to another folder
         environment = ProcessEnvironment(
-            job_file=self.options.out / "job.yaml",
+            job_file=out / "job.yaml",
             job_uid=self.uid,
             role=member.role,
             rank=member.index,
             incarnation=member.incarnation,
-            peers=f"directory:{self._peers}",
+            peers=f"directory:{self._peers.absolute()}",
             listen=f"{LOCAL_ADDRESS}:0",
-            output=self.options.out,
-            tls=self.options.tls,
+            output=out,
+            tls=self.options.tls.absolute() if self.options.tls else None,
             # On one machine everybody starts together; waiting for all makes the beginning the
             # same every time. A replacement waits for nobody.
-            start_with=replicas if member.incarnation == 0 else 1,
+            start_with=replicas if member.incarnation == self.first else 1,
             shared_memory=self.options.shared_memory and self.options.tls is None,
             trace=self.options.trace,
             status=f"{LOCAL_ADDRESS}:0" if self.options.metrics else None,
-            last_metrics=last_page_of(self.options.out, member) if self.options.metrics else None,
-            fresh=member.incarnation == 0,
+            last_metrics=last_page_of(out, member) if self.options.metrics else None,
+            fresh=member.incarnation == self.first,
+            checkpoints=self._checkpoints(member.role),
         )
-        self.children.append(self.nursery.start(environment, self._log(member)))
+        command = self.own_command if member.role is Role.WORKER else None
+        self.children.append(self.nursery.start(environment, self._log(member), command))

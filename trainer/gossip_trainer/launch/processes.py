@@ -1,4 +1,7 @@
-"""The processes of a local run: forked from a prepared template, watched and ended by their ids."""
+"""The processes of a local run: watched and ended by their ids.
+
+They are forked from a prepared template, but for workers that have a command of their own.
+"""
 
 import multiprocessing
 import os
@@ -12,8 +15,11 @@ from pathlib import Path
 
 from gossip_api.environment import ProcessEnvironment
 from gossip_api.names import Member
+from gossip_trainer.launch.own_command import OwnCommand
+from gossip_trainer.launch.program import Program, start_program
 
 END_SECONDS = 5.0
+TAIL_BYTES = 2048  # of a log, in which the last line is looked for
 
 
 @dataclass(slots=True)
@@ -21,7 +27,7 @@ class Child:
     """One process of the run."""
 
     member: Member
-    process: ForkServerProcess
+    process: ForkServerProcess | Program
 
     @property
     def name(self) -> str:
@@ -40,7 +46,7 @@ class Child:
 
 
 class Nursery:
-    """Starts processes from one fork server.
+    """Starts processes from one fork server, and programs.
 
     Args:
         threads: of each process; the numeric libraries are told before they are imported.
@@ -55,10 +61,19 @@ class Nursery:
         self._context = multiprocessing.get_context("forkserver")
         self._context.set_forkserver_preload(["gossip_trainer.launch.template"])
 
-    def start(self, environment: ProcessEnvironment, log: Path) -> Child:
-        """Start one process; what it prints goes to `log`."""
+    def start(
+        self, environment: ProcessEnvironment, log: Path, command: OwnCommand | None = None
+    ) -> Child:
+        """Start one process, of the user's command if there is one; what it prints goes to `log`.
+
+        Raises:
+            RunError: there is no such program.
+
+        """
         member = Member(environment.role, environment.rank, environment.incarnation)
         environ = environment.to_environ()
+        if command is not None:
+            return Child(member, start_program(command, environ, log, self._threads))
         process = self._context.Process(
             target=run_child, args=(environ, str(log), self._threads), name=member.name
         )
@@ -105,6 +120,16 @@ def describe_exit(code: int) -> str:
         return f"was killed by {signal.Signals(-code).name}"
     except ValueError:
         return f"was killed by signal {-code}"
+
+
+def last_line(log: Path) -> str:
+    """Return the last line a process printed, which of an exception is its text; "" for none."""
+    if not log.exists():
+        return ""
+    with log.open("rb") as file:
+        file.seek(max(0, file.seek(0, os.SEEK_END) - TAIL_BYTES))
+        lines = file.read().decode(errors="replace").split("\n")
+    return next((line.strip() for line in reversed(lines) if line.strip()), "")
 
 
 def end_children(children: list[Child]) -> None:

@@ -55,6 +55,13 @@ def test_every_number_of_workers_is_simulated_with_every_seed(gossip, small_job,
     assert last.split()[:2] == ["3", "6"]
 
 
+def test_a_training_script_is_not_simulated_and_the_user_is_told(gossip, small_job):
+    template = "workers.template={spec: {containers: [{name: trainer, command: [train]}]}}"
+    told = "own command (spec.workers.template.spec.containers[trainer].command) is not run"
+    assert told in gossip("simulate", small_job, "--set", template).stderr
+    assert told not in gossip("simulate", small_job).stderr
+
+
 def test_without_options_it_is_the_job_as_it_is(gossip, small_job, in_this_process):
     gossip("simulate", small_job)
     assert [job.spec.workers.replicas for job in in_this_process] == [2]

@@ -51,3 +51,24 @@ def test_json_of_an_invalid_job_holds_all_problems(gossip, job_file):
     answer = json.loads(result.stdout)
     assert answer["valid"] is False
     assert [problem.split(":")[0] for problem in answer["problems"]] == ["--set x", "--set y"]
+
+
+def test_a_model_that_nobody_has_is_told_of_with_those_spelled_alike(gossip, job_file):
+    result = gossip("validate", job_file, "--set", "training.model.name=restnet50")
+
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.startswith("job.yaml: spec.training.model.name 'restnet50': ")
+    assert "did you mean resnet50 or " in result.stderr
+
+    result = gossip(
+        "validate", job_file, "--set", "training.model.name=restnet50", "--format", "json"
+    )
+
+    assert result.exit_code == 2
+    assert "did you mean resnet50 or " in json.loads(result.stdout)["problems"][0]
+
+
+def test_a_model_of_torchvision_is_valid(gossip, job_file):
+    result = gossip("validate", job_file, "--set", "training.model.name=convnext_tiny")
+
+    assert (result.exit_code, result.stderr) == (0, "")

@@ -1,7 +1,10 @@
 """What a local run tells of its job as a whole, at every stage."""
 
+from datetime import timedelta
+
 import pytest
 
+from gossip_api.checkpoint import Checkpoint, Storage
 from gossip_api.metrics import jobs
 from gossip_trainer.launch.job_series import job_series
 from gossip_trainer.observability.events import Replaced
@@ -74,7 +77,14 @@ def test_in_the_end_every_metric_of_a_job_is_told(tell, records, both_train):
     found = tell(*both_train, records.evaluation(), outcome="succeeded", completed=BEGIN + 9)
     running = tell(*both_train, records.evaluation())
     told = {sample.metric for sample in (*found.samples, *running.samples)}
-    assert told == set(jobs.JOB)
+    assert told == set(jobs.JOB) - {jobs.CHECKPOINT_INTERVAL}  # this one saves none
+
+
+def test_the_time_between_checkpoints_is_told_of_a_job_that_saves_some(job):
+    checkpoint = Checkpoint(storage=Storage(claim_name="models"), every=timedelta(minutes=1))
+    spec = job.spec.model_copy(update={"checkpoint": checkpoint})
+    found = Series(job_series(job.model_copy(update={"spec": spec}), fold(()), created=BEGIN))
+    assert found.of(jobs.CHECKPOINT_INTERVAL) == 60
 
 
 def test_the_info_says_what_the_job_is(tell):
