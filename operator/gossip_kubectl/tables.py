@@ -133,6 +133,8 @@ def _header(job: JobView, now: datetime) -> list[RenderableType]:
         lines.append(Text(f"[{bar:<{BAR_WIDTH}}] {progress.percent}%{eta}"))
     if status.result is not None:
         lines.append(Text(f"result: {result_words(status.result)}"))
+        if status.result.model is not None:
+            lines.append(Text(f"model: {status.result.model}"))
     elif progress is not None:
         told = [
             "" if progress.step is None else f"step {progress.step:,}",

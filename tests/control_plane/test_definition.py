@@ -15,8 +15,10 @@ TEMPLATE = {"spec": {"nodeSelector": {"a": "b"}}}
 OTHERWISE = {
     "strategy": {"strategy": {"elasticAveraging": {"period": 2}}},
     "workers.template": {"workers": {"template": TEMPLATE}},
+    "workers.devicesPerWorker": {"workers": {"devicesPerWorker": 2}},
     "server": {"server": {"shards": 2}},
     "training": {"training": {"model": {"args": {"hidden": [16, 16]}}}},
+    "checkpoint": {"checkpoint": {"storage": {"claimName": "models"}}},
     "evaluation": {"evaluation": {"every": "5s"}},
     "evaluator": {"evaluator": {"template": TEMPLATE}},
     "discovery": {"discovery": {"port": 29500}},
@@ -99,6 +101,7 @@ def original(field):
         "workers.template": {"template": None},
         "server": {"shards": 1},
         "training": {"model": {"args": {"hidden": [16]}}},
+        "checkpoint": None,
         "evaluation": {"every": "60s"},
         "evaluator": {"template": None},
         "discovery": {"port": 29400},
@@ -168,7 +171,7 @@ def test_people_see_in_columns_how_a_job_stands(control_plane, simulated_namespa
     ).splitlines()
     assert header.split() == [
         "NAME", "STRATEGY", "STATE", "READY", "STEP", "LOSS", "ACCURACY", "AGE",
-        "CONSENSUS", "ETA", "RESTARTS", "MESSAGE",
+        "CONSENSUS", "ETA", "RESTARTS", "MODEL", "MESSAGE",
     ]  # fmt: skip
     name, *cells = row.split(maxsplit=11)
     assert name == served

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 from asked_rights import Right, asked, granted, refused
+from claims import drop_volumes, make_claim
 from cluster_jobs import job, member_of
 from fault_proxy import LoseAnswer, Refuse
 from operators import Operator
@@ -119,7 +120,8 @@ def pod_monitors(control_plane):
 
 def live_through(jobs):
     """Let a job come up, lose a worker, be scaled, end and be deleted by the operator."""
-    body = job(replicas=2)
+    make_claim(jobs.bed, jobs.namespace, "models", "ReadWriteMany")
+    body = job(replicas=2, checkpoint={"storage": {"claimName": "models"}})
     body["spec"]["runPolicy"] = {"ttlAfterFinished": "1s"}
     name = jobs.create(body)
     jobs.wait_ready(name, 2)
@@ -133,6 +135,7 @@ def live_through(jobs):
     jobs.finish(name)
     wait_for(lambda: not jobs.bed.api.exists(f"{jobs.path}/{name}"), "end of the job")
     wait_for(lambda: jobs.events(name), "events", seconds=10)
+    drop_volumes(jobs.bed, jobs.namespace)
 
 
 def suspend_twice(jobs):

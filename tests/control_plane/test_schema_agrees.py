@@ -202,6 +202,14 @@ BREAKING = [
             {"key": "a", "operator": "Exists", "values": ["b"]},
         )
     ),
+    *(
+        (f"checkpoint.{place}", {"checkpoint": {"storage": {"claimName": "a"}} | parts})
+        for place, parts in (
+            ("storage", {"storage": {}}),
+            ("storage", {"storage": {"claimName": "a", "url": "s3://bucket/runs"}}),
+            ("every", {"every": "999ms"}),
+        )
+    ),
     ("simulation.stragglers", simulation(stragglers=[{"worker": 1, "slowdown": 2}] * 2)),
     ("simulation.computeSeconds", simulation(computeSeconds={})),
     (

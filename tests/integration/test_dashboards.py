@@ -76,6 +76,7 @@ def start(name, folder):
     document["spec"]["training"] |= {"budget": {"seconds": TRAINING_SECONDS}, "target": None}
     document["spec"]["training"] |= {"schedule": {"name": "constant"}}
     document["spec"]["workers"] = {"replicas": 2, "minReplicas": 1}
+    document["spec"]["checkpoint"] = {"storage": {"claimName": "local"}, "every": "2s"}
     del document["spec"]["simulation"]
     job, port = folder / f"{name}.yaml", free_port()
     job.write_text(yaml.safe_dump(document))

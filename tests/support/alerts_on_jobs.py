@@ -3,9 +3,11 @@
 from alert_case import (
     END,
     JOB,
+    NAN,
     TRAINS,
     Case,
     Series,
+    Values,
     info,
     job,
     rising,
@@ -289,6 +291,80 @@ NOT_SCRAPED = (
     ),
 )
 
+
+def saving(*last: Values, every: float = 300, began: int = 0) -> Series:
+    """Return workers that began at minute 0, in a job that began at `began`, and their saves."""
+    told = job(jobs.BEGAN, 60 * began) | job(jobs.CHECKPOINT_INTERVAL, every)
+    for rank, values in enumerate(last):
+        told |= worker(processes.LAST_CHECKPOINT, values, rank=str(rank))
+        told |= started(0, rank=str(rank))
+    return told
+
+
+def saves(*, saved: Values = 0, failed: Values = 0, rank: str = "0") -> Series:
+    """Return how often a worker saved and failed to."""
+    return worker(processes.CHECKPOINTS, saved, rank=rank, result="saved") | worker(
+        processes.CHECKPOINTS, failed, rank=rank, result="failed"
+    )
+
+
+def every_five(minute: int) -> float:
+    """Return when a worker saved last that does so every five minutes."""
+    return 300 * (minute // 5)
+
+
+CHECKPOINT_STALE = (
+    Case(
+        title="one of two workers saves no more",
+        alert="GossipCheckpointStale",
+        series=TRAINS | saving(every_five, lambda m: 60 * min(m, 20)),
+        since=41,
+        value="22m 0s",
+    ),
+    Case(
+        title="a worker has never saved",
+        alert="GossipCheckpointStale",
+        series=TRAINS | saving(NAN),
+        since=21,
+        value="22m 0s",
+    ),
+    Case(
+        title="all save as they should",
+        alert="GossipCheckpointStale",
+        series=TRAINS | saving(every_five, every_five),
+    ),
+    Case(
+        title="the first save is only due: the worker waited an hour for the others",
+        alert="GossipCheckpointStale",
+        series=state(lambda m: "Starting" if m < 60 else "Running")
+        | saving(lambda m: NAN if m < 75 else every_five(m), began=60),
+    ),
+    Case(
+        title="the job asks for none",
+        alert="GossipCheckpointStale",
+        series=TRAINS | job(jobs.BEGAN, 0) | worker(processes.LAST_CHECKPOINT, NAN) | started(0),
+    ),
+)
+CHECKPOINT_FAILING = (
+    Case(
+        title="one of two workers cannot write",
+        alert="GossipCheckpointFailing",
+        series=TRAINS | saves(saved=rising(0.2)) | saves(failed=rising(0.2), rank="1"),
+        since=1,
+        value="50%",
+    ),
+    Case(
+        title="one save in an hour fails",
+        alert="GossipCheckpointFailing",
+        series=TRAINS | saves(saved=rising(0.2), failed=lambda m: float(m >= 30)),
+    ),
+    Case(
+        title="none is made",
+        alert="GossipCheckpointFailing",
+        series=TRAINS | saves(),
+    ),
+)
+
 CASES = (
     *PENDING,
     *STALLED,
@@ -298,4 +374,6 @@ CASES = (
     *JOB_RESTARTING,
     *FAILED,
     *NOT_SCRAPED,
+    *CHECKPOINT_STALE,
+    *CHECKPOINT_FAILING,
 )

@@ -29,16 +29,18 @@ from gossip_operator.manifests.metadata import digest
 START = 1_700_000_000.25
 TERMINAL = ("Succeeded", "Failed")
 BUDGET = Stop(reason="budget", by="worker-0-0")
+DIVERGED = Stop(reason="diverged", by="worker-0-0")
 SCORE = Score(loss=0.25, accuracy=0.9, consensus_distance=0.01, job_samples=1000, epoch=1.0)
 
 
 @lru_cache
-def job_of(replicas, min_replicas, strategy, suspend, policy):
+def job_of(replicas, min_replicas, strategy, suspend, policy, checkpoint):
     return job(
         workers={"replicas": replicas, "minReplicas": min_replicas},
         strategy={"type": strategy},
         suspend=suspend,
         runPolicy=json.loads(policy),
+        checkpoint=json.loads(checkpoint),
     )
 
 
@@ -63,6 +65,7 @@ class World:
     strategy: str = "Gossip"
     suspend: bool = False
     policy: dict = field(default_factory=dict)
+    checkpoint: dict | None = None
     now: float = START
     generation: int = 1
     status_document: dict = field(default_factory=dict)
@@ -91,8 +94,10 @@ class World:
         return replace(self, **own)
 
     def spec(self):
-        policy = json.dumps(self.policy)
-        return job_of(self.replicas, self.min_replicas, self.strategy, self.suspend, policy)
+        policy, checkpoint = json.dumps(self.policy), json.dumps(self.checkpoint)
+        return job_of(
+            self.replicas, self.min_replicas, self.strategy, self.suspend, policy, checkpoint
+        )
 
     def observe(self, **changes) -> Observed:
         view = JobView("team", "mnist", UID, self.generation, self.spec(), self.status, START)
@@ -281,9 +286,11 @@ class World:
             trainer=ContainerView("terminated", restarts=restarts, ended=ended),
         )
 
-    def finish(self, name, result=None, phase=""):
+    def finish(self, name, result=None, phase="", *, stop=BUDGET, model=None):
         """The process has done its work."""
-        words = LastWords(step=100, finished=True, released=True, stop=BUDGET, result=result)
+        words = LastWords(
+            step=100, finished=True, released=True, stop=stop, result=result, model=model
+        )
         self.end(name, 0, words=words, phase=phase)
 
     def leave(self, name):

@@ -68,6 +68,11 @@ BEGAN = gauge(
 COMPLETED = gauge(
     "gossip_job_completion_timestamp_seconds", "When the job was over, in seconds since the epoch."
 )
+CHECKPOINT_INTERVAL = gauge(
+    "gossip_job_checkpoint_interval_seconds",
+    "Time between two checkpoints of a worker that the job asks for; absent where workers save "
+    "none.",
+)
 
 JOB: Final = (
     INFO,
@@ -88,4 +93,5 @@ JOB: Final = (
     STARTED,
     BEGAN,
     COMPLETED,
+    CHECKPOINT_INTERVAL,
 )

@@ -19,6 +19,7 @@ GOOD_PHASES: Final = ("compute",)
 """Those that count as goodput."""
 RESULTS: Final = ("completed", "lost", "skipped")
 DIRECTIONS: Final = ("received", "sent")
+SAVES: Final = ("saved", "failed")
 
 INFO = gauge(
     "gossip_process_info",
@@ -84,6 +85,19 @@ PUSH_SUM_WEIGHT = gauge(
 GENERATIONS = counter(
     "gossip_worker_generations_total", "Groups that a worker of a collective strategy entered."
 )
+CHECKPOINTS = counter(
+    "gossip_worker_checkpoints_total",
+    "Checkpoints. saved: it is whole. failed: it could not be written.",
+    result=SAVES,
+)
+CHECKPOINT_SECONDS = gauge(
+    "gossip_worker_checkpoint_duration_seconds",
+    "Time that the last checkpoint took to write; training goes on meanwhile.",
+)
+LAST_CHECKPOINT = gauge(
+    "gossip_worker_last_checkpoint_timestamp_seconds",
+    "When the last checkpoint was whole, in seconds since the epoch.",
+)
 
 VERSION = gauge("gossip_server_version", "Updates that the shard has taken in.")
 MESSAGES = counter("gossip_server_messages_total", "Workers' messages that were taken in.")
@@ -147,6 +161,9 @@ WORKER: Final = (
     UNPUBLISHED,
     PUSH_SUM_WEIGHT,
     GENERATIONS,
+    CHECKPOINTS,
+    CHECKPOINT_SECONDS,
+    LAST_CHECKPOINT,
 )
 SERVER: Final = (VERSION, MESSAGES, SERVER_BYTES)
 EVALUATOR: Final = (

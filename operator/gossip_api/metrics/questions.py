@@ -75,6 +75,10 @@ QUESTIONS = (
     ),
     Question("How often were processes started again?", f"increase({jobs.RESTARTS.name}[1h])"),
     Question(
+        "How old is each worker's newest checkpoint?",
+        f"time() - max by {_RANK} ({processes.LAST_CHECKPOINT.name} > 0)",
+    ),
+    Question(
         "How long did a job wait for its training?", f"{jobs.BEGAN.name} - {jobs.CREATED.name}"
     ),
     Question(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from gossip_api.metrics import jobs
+from gossip_monitoring.dashboards.checkpoints import checkpoints
 from gossip_monitoring.dashboards.choices import (
     GROUP,
     MARKS,
@@ -80,7 +81,7 @@ JOB_DASHBOARD: Final = Dashboard(
     "Gossip training / Job",
     "One job, or a few to compare: does it learn, how fast, and what holds it up?",
     (ONE_NAMESPACE, SOME_JOBS, RANKS),
-    (_now(), convergence(), progress(), workers(), goodput(), resources()),
+    (_now(), convergence(), progress(), workers(), goodput(), checkpoints(), resources()),
     MARKS,
     GROUP,
 )

@@ -1,4 +1,4 @@
-"""Alerts about how a job stands: whether it begins, gets on, and has its workers."""
+"""Alerts about how a job stands: whether it begins, gets on, has its workers, and saves them."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from gossip_monitoring.rules.rule import (
     DURATION,
     JOB,
     RANK,
+    SHARE,
     VALUE,
     Alert,
     Group,
@@ -41,6 +42,12 @@ FAILED_SECONDS: Final = 24 * 3600
 """A failed job may be kept for ever; its alert is for those who come to work the next day."""
 UNSCRAPED_FOR: Final = "15m"
 """Longer than any Prometheus takes to hear of new pods."""
+CHECKPOINTS_MISSED: Final = 3
+"""One save that fails is tried again at the next; after three nobody should rely on them."""
+SLACK_SECONDS: Final = 300
+"""Beside three short intervals: how long a large model may take to write, and a scrape to come."""
+FAILED_SAVES: Final = 0.25
+"""One of twelve, or of four workers, is chance; more is the storage."""
 
 _DESIRED = told(jobs.WORKERS, state="desired")
 _READY = told(jobs.WORKERS, state="ready")
@@ -137,6 +144,39 @@ _NOT_SCRAPED = Alert(
     "The job trains, but none of its workers was scraped for a quarter of an hour, so that no "
     "alert can tell how it learns.",
 )
+_PATIENCE = f"{SLACK_SECONDS} + {CHECKPOINTS_MISSED} * {told(jobs.CHECKPOINT_INTERVAL)}"
+_CHECKPOINT_STALE = Alert(
+    "GossipCheckpointStale",
+    Severity.WARNING,
+    # A worker that has just come has had no time to save, nor has any in a job that just began.
+    lines(
+        f"time() - min {BY_JOB} (max {BY_RANK} ({select(processes.LAST_CHECKPOINT)} > 0 "
+        f"or {_STARTED}))",
+        f"  > {_PATIENCE}",
+        f"  and time() - {told(jobs.BEGAN)}",
+        f"  > {_PATIENCE}",
+        f"  and {ON_JOB} {TRAINING}",
+    ),
+    "1m",
+    f"Workers of {JOB} save no checkpoints any more.",
+    f"The newest checkpoint of one of them is {DURATION} old, more than three of the job's "
+    "intervals. Training goes on, but what is learned from now on is lost with the pods.",
+)
+_SAVED, _UNSAVED = (
+    f"sum {BY_JOB} (increase({select(processes.CHECKPOINTS, result=result)}[1h]))"
+    for result in processes.SAVES
+)
+_CHECKPOINT_FAILING = Alert(
+    "GossipCheckpointFailing",
+    Severity.WARNING,
+    lines(
+        f"({_UNSAVED} / ({_SAVED} + {_UNSAVED}) > {FAILED_SAVES})",
+        f"  and {ON_JOB} {TRAINING}",
+    ),
+    "5m",
+    f"Checkpoints of {JOB} cannot be written.",
+    f"{SHARE} of those of the last hour failed. The workers' logs say why.",
+)
 
 GROUPS: Final = (
     Group(
@@ -150,6 +190,8 @@ GROUPS: Final = (
             _JOB_RESTARTING,
             _FAILED,
             _NOT_SCRAPED,
+            _CHECKPOINT_STALE,
+            _CHECKPOINT_FAILING,
         ),
     ),
 )

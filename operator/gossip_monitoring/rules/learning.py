@@ -74,8 +74,8 @@ _LOSS_NONFINITE = Alert(
     ),
     "0s",
     f"The loss of {JOB} is not a finite number.",
-    "Training has diverged: every further step is wasted, and workers that exchange models hand it "
-    "on to each other.",
+    "Training has diverged. The job ends with this unless training.nonFinite is Skip; then such "
+    "steps are left out, and more and more of them are wasted.",
 )
 _DISTANCE = select(processes.RELATIVE_CONSENSUS_DISTANCE)
 _CONSENSUS_DIVERGING = Alert(

@@ -37,6 +37,25 @@ class Conclusion:
     message: str
 
 
+def _failed(reason: Reason, message: str) -> Conclusion:
+    return Conclusion(False, reason, message)
+
+
+_BAD_STOPS: Mapping[str, Conclusion] = {
+    "deadline": _failed(
+        Reason.ACTIVE_DEADLINE_EXCEEDED,
+        "spec.runPolicy.activeDeadline passed before the budget was used up; the result is that of "
+        "the model at the deadline",
+    ),
+    "diverged": _failed(
+        Reason.DIVERGED,
+        "training diverged: a worker's loss was not a finite number; the result is that of the "
+        "models at that time",
+    ),
+}
+"""Ends of training after which the job has failed, though there is a result."""
+
+
 def conclude(
     observed: Observed,
     spec: JobSpec,
@@ -47,7 +66,7 @@ def conclude(
     """Return how the job ended; None while it goes on."""
     return (
         with_result(history)
-        or _user_error(places)
+        or _user_error(places, history)
         or _lost_for_good(places, demand)
         or _too_few_workers(places, spec, demand)
         or _start_deadline(observed, spec, places, history)
@@ -60,12 +79,8 @@ def with_result(history: History) -> Conclusion | None:
     """Return how the job ended if an evaluator, be it one that was replaced, left its result."""
     if history.result is None:
         return None
-    if history.stop is not None and history.stop.reason == "deadline":
-        return _failed(
-            Reason.ACTIVE_DEADLINE_EXCEEDED,
-            "spec.runPolicy.activeDeadline passed before the budget was used up; the result is "
-            "that of the model at the deadline",
-        )
+    if history.stop is not None and history.stop.reason in _BAD_STOPS:
+        return _BAD_STOPS[history.stop.reason]
     return Conclusion(True, Reason.RESULT_RECORDED, _describe(history))
 
 
@@ -89,10 +104,13 @@ def next_deadline(observed: Observed, spec: JobSpec, history: History) -> float 
     return min(deadlines, default=None)
 
 
-def _user_error(places: Mapping[Key, Place]) -> Conclusion | None:
+def _user_error(places: Mapping[Key, Place], history: History) -> Conclusion | None:
+    """Fail with the process that says why; of a divergence everyone's stop record tells."""
+    diverged = history.stop is not None and history.stop.reason == "diverged"
+    reason = Reason.DIVERGED if diverged else Reason.USER_ERROR
     for place in places.values():
         if place.verdict.fate is Fate.USER_ERROR and place.pod is not None:
-            return _failed(Reason.USER_ERROR, f"{place.pod.member.name}: {place.verdict.message}")
+            return _failed(reason, f"{place.pod.member.name}: {place.verdict.message}")
     return None
 
 
@@ -185,7 +203,3 @@ def _deserted_since(observed: Observed) -> float | None:
 
 def _given_up(places: Iterable[Place], demand: Demand) -> list[Place]:
     return [place for place in places if place.is_given_up(demand.limit)]
-
-
-def _failed(reason: Reason, message: str) -> Conclusion:
-    return Conclusion(False, reason, message)

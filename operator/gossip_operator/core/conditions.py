@@ -27,6 +27,7 @@ class Standing:
         problem: why the job is not accepted; None if it is.
         suspended: the user wants it to rest.
         resting: and no pod is left.
+        resumable: its workers have saved what they need to go on.
         desired: how many workers are wanted.
         minimum: with how many it can begin.
         ready: how many are.
@@ -46,6 +47,7 @@ class Standing:
     problem: Trouble | None = None
     suspended: bool = False
     resting: bool = False
+    resumable: bool = False
     began: bool = False
     queued: bool = False
     ending: str = ""
@@ -116,12 +118,9 @@ def _suspended(s: Standing) -> Aspect:
         return Aspect("Suspended", False, Reason.NOT_SUSPENDED)
     if not s.resting:
         return Aspect("Suspended", False, Reason.SUSPENDING, "the pods are ending")
-    return Aspect(
-        "Suspended",
-        True,
-        Reason.SUSPENDED,
-        "no pods are kept; without checkpoints training begins anew when the job is resumed",
-    )
+    goes_on = "goes on from its checkpoints" if s.resumable else "begins anew, without checkpoints,"
+    message = f"no pods are kept; training {goes_on} when the job is resumed"
+    return Aspect("Suspended", True, Reason.SUSPENDED, message)
 
 
 def _workers_ready(s: Standing) -> Aspect:

@@ -132,6 +132,5 @@ def _well_ended(pod: PodView, ended: Ended) -> Verdict:
 
 
 def _of(fate: Fate, ended: Ended, reason: str) -> Verdict:
-    words = ended.last_words
-    message = (words.reason if words is not None else None) or f"exit code {ended.exit_code}"
+    message = ended.said or f"exit code {ended.exit_code}"
     return Verdict(fate, reason, message, ended.at, ended.exit_code)

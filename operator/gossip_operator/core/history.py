@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from gossip_api.names import Role
 from gossip_operator.core.moments import seconds
+from gossip_operator.manifests.checkpoints import lies_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -30,6 +31,7 @@ class History:
         began: when training was first seen under way.
         stop: why the job ends, once it does.
         result: the evaluator's final test, once it is known.
+        model: where it saved the model that it tested, for people outside the pods.
         step: how far the workers that are done had come, by the median; 0 while none is.
 
     """
@@ -39,6 +41,7 @@ class History:
     began: float | None = None
     stop: Stop | None = None
     result: Score | None = None
+    model: str | None = None
     step: int = 0
 
 
@@ -57,12 +60,14 @@ def recall(observed: Observed) -> History:
     queued = began is None and any(pod.gated and pod.deleted is None for pod in pods)
     stops = [report.status.stop for report in reports]
     stops += [spoken.stop for _, spoken in words]
+    concluded = next((spoken for _, spoken in words if spoken.result is not None), None)
     return History(
         started=now if queued else started,
         queued=queued,
         began=began,
         stop=status.stop or next((stop for stop in stops if stop is not None), None),
-        result=next((spoken.result for _, spoken in words if spoken.result is not None), None),
+        result=concluded.result if concluded is not None else None,
+        model=_model(observed, concluded),
         step=_last_step(words),
     )
 
@@ -91,6 +96,12 @@ def _last_words(pods: Iterable[PodView]) -> Iterator[tuple[Role, LastWords]]:
         ended = pod.trainer.ended if pod.trainer is not None else None
         if ended is not None and ended.last_words is not None:
             yield pod.member.role, ended.last_words
+
+
+def _model(observed: Observed, concluded: LastWords | None) -> str | None:
+    if concluded is None or concluded.model is None or observed.job.spec is None:
+        return None
+    return lies_at(observed.job.spec, concluded.model)
 
 
 def _last_step(words: Iterable[tuple[Role, LastWords]]) -> int:

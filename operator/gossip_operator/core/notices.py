@@ -25,6 +25,8 @@ QUIET = frozenset(
         Reason.SUSPENDED,
         Reason.INVALID_SPEC,
         Reason.INVALID_POD_TEMPLATE,
+        Reason.CLAIM_NOT_FOUND,
+        Reason.CLAIM_NOT_SHARED,
     }
 )
 """Reasons for workers not being ready that are as they should be, or told elsewhere."""

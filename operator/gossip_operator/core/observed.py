@@ -48,6 +48,8 @@ class Ended:
         reason: Kubernetes' word, such as `OOMKilled`, `Error` or `Completed`.
         at: when.
         last_words: what it left in its termination message, if it is ours.
+        last_line: the last line of its log where it left no words and no signal killed it: of a
+            training script that failed, the text of its exception.
 
     """
 
@@ -55,6 +57,12 @@ class Ended:
     reason: str
     at: float
     last_words: LastWords | None = None
+    last_line: str = ""
+
+    @property
+    def said(self) -> str:
+        """What it said of its end; empty for nothing."""
+        return (self.last_words.reason if self.last_words is not None else self.last_line) or ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,12 +125,13 @@ class PodView:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """The API server refused to create something for the job.
+    """Something could not be created for the job: the API server refused, or a claim is no use.
 
     Attributes:
         what: kind and name.
-        reason: INVALID_POD_TEMPLATE, QUOTA_EXCEEDED, FORBIDDEN or CREATE_FAILED.
-        message: the API server's own.
+        reason: INVALID_POD_TEMPLATE, QUOTA_EXCEEDED, FORBIDDEN or CREATE_FAILED; for a claim also
+            CLAIM_NOT_FOUND or CLAIM_NOT_SHARED.
+        message: the API server's own; about a claim, ours.
         until: when to try again.
 
     """

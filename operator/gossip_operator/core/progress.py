@@ -26,7 +26,7 @@ COALESCE_SECONDS = 10.0
 
 def measure(observed: Observed, history: History, ready: int) -> Progress | None:
     """Return the progress; what nobody reports on any more stays as it was."""
-    # What was reached before the job was suspended is lost.
+    # How far a job that was resumed is, its workers say: at its checkpoints, or at the beginning.
     before = observed.job.status.progress if observed.job.status.start_time else None
     reports = current_reports(observed)
     workers = [r.status for r in reports if r.status.role is Role.WORKER]
@@ -100,12 +100,16 @@ def _text(value: float | None) -> str | None:
     return None if value is None else f"{value:.6g}"
 
 
-def recorded(score: Score, progress: Progress | None) -> Result:
-    """Return the final test as the status has it, with the step that training had come to."""
+def recorded(score: Score, progress: Progress | None, model: str | None) -> Result:
+    """Return the final test as the status has it, with the step that training had come to.
+
+    `model` says where the tested model lies.
+    """
     return Result(
         step=(progress and progress.step) or None,  # 0 stands for not known
         loss=_text(score.loss),
         accuracy=_text(score.accuracy),
         consensus_distance=_text(score.consensus_distance),
         epoch=_text(score.epoch),
+        model=model,
     )

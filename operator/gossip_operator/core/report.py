@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from gossip_api.reasons import Reason
 from gossip_operator.core.actions import Plan
+from gossip_operator.core.claims import NOT_USABLE
 from gossip_operator.core.conclusion import is_deserted
 from gossip_operator.core.conditions import Standing
 from gossip_operator.core.notices import transitions
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     from gossip_operator.core.observed import Observed
     from gossip_operator.core.places import Key
     from gossip_operator.core.staffing import Demand
+
+NOT_ACCEPTED = NOT_USABLE | {Reason.INVALID_POD_TEMPLATE}
+"""Troubles with what the job itself names."""
 
 
 def report(
@@ -46,7 +50,7 @@ def report(
     ready = count_ready(places.values())
     progress = measure(observed, history, ready)
     trouble = worst(observed.refusals, wanted)
-    invalid = trouble is not None and trouble.reason is Reason.INVALID_POD_TEMPLATE
+    invalid = trouble is not None and trouble.reason in NOT_ACCEPTED
     standing = Standing(
         desired=spec.workers.replicas,
         minimum=spec.workers.min_replicas,

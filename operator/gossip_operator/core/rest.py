@@ -28,6 +28,7 @@ def rest(observed: Observed, spec: JobSpec, places: Mapping[Key, Place]) -> Plan
         ready=count_ready(places.values()),
         suspended=True,
         resting=all(pod.node in observed.lost_nodes for pod in observed.pods),
+        resumable=spec.resume_interval is not None,
     )
     after = write_status(
         observed,

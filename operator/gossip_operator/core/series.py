@@ -41,7 +41,7 @@ def series(job: JobView) -> Iterator[Sample]:
     for state, number in _workers(job).items():
         if number is not None:
             yield Sample(jobs.WORKERS, identity, float(number), (state,))
-    for metric, figure in _figures(job.created, status).items():
+    for metric, figure in (_figures(job.created, status) | _asked(job)).items():
         if figure is not None:
             yield Sample(metric, identity, figure)
 
@@ -58,6 +58,12 @@ def _workers(job: JobView) -> dict[str, int | None]:
     known = {} if counts is None else counts.model_dump(include=set(jobs.WORKER_STATES))
     minimum = None if job.spec is None else job.spec.spec.workers.min_replicas
     return known | {"minimum": minimum}
+
+
+def _asked(job: JobView) -> dict[Metric, float | None]:
+    """Return what the document says in figures."""
+    interval = job.spec.spec.resume_interval if job.spec is not None else None
+    return {jobs.CHECKPOINT_INTERVAL: interval.total_seconds() if interval is not None else None}
 
 
 def _figures(created: float, status: JobStatus) -> dict[Metric, float | None]:

@@ -14,7 +14,7 @@ from gossip_operator.core.staffing import TERMINAL
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from gossip_api.status import Failure, Progress, State
+    from gossip_api.status import Failure, Progress, Result, State
     from gossip_operator.core.conditions import Standing
     from gossip_operator.core.history import History
     from gossip_operator.core.observed import Observed, PodView
@@ -65,7 +65,7 @@ def write_status(
         restarts=max(before.restarts or 0, _restarts(places)),
         failures=failures,
         stop=history.stop if lives else None,
-        result=(before.result if history.result is None else recorded(history.result, progress)),
+        result=_result(before, history, progress),
         start_time=moment(history.started) if lives and not history.queued else None,
         began_time=moment(history.began) if lives else None,
         completion_time=ended if finished else None,
@@ -86,6 +86,13 @@ def count_workers(observed: Observed, standing: Standing, wanted: Iterable[Place
         display=f"{standing.ready}/{standing.desired}",
         selector=f"{JOB_NAME_LABEL}={observed.job.name},{ROLE_LABEL}={Role.WORKER}",
     )
+
+
+def _result(before: JobStatus, history: History, progress: Progress | None) -> Result | None:
+    """Keep what is recorded once the evaluator's pod is gone."""
+    if history.result is None:
+        return before.result
+    return recorded(history.result, progress, history.model)
 
 
 def _launched(places: Iterable[Place]) -> Launched:

@@ -136,8 +136,7 @@ def _incidents(place: Place) -> Iterator[Failure]:
         at = verdict.at if verdict.at is not None else pod.created
         yield _failure(pod, verdict.reason, verdict.message, at, verdict.exit_code)
     elif ended is not None and ended.exit_code != 0:
-        words = ended.last_words
-        why = words.reason if words is not None and words.reason else "restarted in place"
+        why = ended.said or "restarted in place"
         yield _failure(pod, ended.reason, why, ended.at, ended.exit_code)
     if verdict.fate is Fate.ALIVE:
         for reason, text in _waiting(pod):

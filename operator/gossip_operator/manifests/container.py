@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from gossip_api.environment import PREFIX, ProcessEnvironment
 from gossip_api.names import CONTAINER, JOB_FILE
+from gossip_operator.manifests.checkpoints import checkpoint_root
 from gossip_operator.manifests.discovery import METRICS_PORT, PEERS_PORT, peers_source
 from gossip_operator.manifests.volumes import (
     JOB_FOLDER,
@@ -100,6 +101,7 @@ def _environment(
         fresh=fresh,
         status=f"$({_ADDRESS}):{spec.monitoring.metrics_port}",
         last_words=Path(last_words),
+        checkpoints=checkpoint_root(job, member.role, uid=uid),
     ).to_environ()
 
 

@@ -13,6 +13,7 @@ from gossip_api.names import (
     pod_name,
 )
 from gossip_operator.manifests.access import uses_api
+from gossip_operator.manifests.checkpoints import checkpoint_mounts
 from gossip_operator.manifests.container import trainer_container
 from gossip_operator.manifests.metadata import COMPONENT_LABEL, Manifest, metadata
 from gossip_operator.manifests.scheduling import (
@@ -54,7 +55,8 @@ def pod(
 ) -> Manifest:
     """Return the pod of a member.
 
-    `fresh` says whether nobody has trained yet, so that the member may begin from the seed;
+    `fresh` says whether nobody trains yet, so that a member without a checkpoint may begin from the
+    seed;
     `default_image` is for a template that names none.
     """
     template = pod_template(job, member.role, default_image)
@@ -95,13 +97,14 @@ def _spec(
     job: GossipTrainingJob, member: Member, template: Manifest, *, uid: str, fresh: bool
 ) -> dict[str, Any]:
     given, name = template["spec"], job.metadata.name
-    mounts = _mounts(job, trainer(template))
+    saved = checkpoint_mounts(job, member.role)
+    mounts = [*_mounts(job, trainer(template)), *saved]
     spec = {
         **_SPEC,
         "topologySpreadConstraints": spread(name, uid, member.role),
         **({"serviceAccountName": peers_name(name)} if uses_api(job) else {}),
         **given,
-        "securityContext": _security(given.get("securityContext", {})),
+        "securityContext": _security(given.get("securityContext", {}), claims=bool(saved)),
         "tolerations": tolerations(given.get("tolerations", ())),
         "volumes": [*(mount.volume for mount in mounts), *given.get("volumes", ())],
         "hostname": f"{name}-{member.role}-{member.index}",
@@ -129,8 +132,12 @@ def _mounts(job: GossipTrainingJob, container: Mapping[str, Any]) -> list[Mount]
     ]
 
 
-def _security(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Fill in whom the processes run as; who asks for root gets it, if the cluster allows it."""
+def _security(given: Mapping[str, Any], *, claims: bool) -> dict[str, Any]:
+    """Fill in whom the processes run as; who asks for root gets it, if the cluster allows it.
+
+    What lies in a claim is given to the pod's group only once: it grows, and to go through all of
+    it would delay every pod.
+    """
     defaults: dict[str, Any] = {
         "runAsNonRoot": True,
         "runAsUser": USER,
@@ -138,6 +145,8 @@ def _security(given: Mapping[str, Any]) -> dict[str, Any]:
         "fsGroup": USER,
         "seccompProfile": {"type": "RuntimeDefault"},
     }
+    if claims:
+        defaults["fsGroupChangePolicy"] = "OnRootMismatch"
     if given.get("runAsUser") == 0:
         del defaults["runAsNonRoot"]
     return {**defaults, **given}

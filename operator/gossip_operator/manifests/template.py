@@ -1,4 +1,4 @@
-"""Which pod template a role has: its own, or the workers' without their accelerators.
+"""Which pod template a role has: its own, or the workers' without accelerators and command.
 
 * A worker's is `workers.template`.
 * A server or evaluator with a template of its own has that one and nothing of the workers', except
@@ -6,7 +6,8 @@
 * One without has the workers' template, so that node selectors, tolerations, volumes, pull secrets
   and priority need not be said three times. Devices are taken out of it: a server adds up vectors
   and the evaluator need not be fast, while a GPU costs a worker. Who wants the evaluator on a GPU
-  gives it a template.
+  gives it a template. The workers' command is taken out as well: a training script of one's own
+  takes the place of a worker and of nobody else.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ def pod_template(job: GossipTrainingJob, role: Role, default_image: str | None =
     where all are absent it has none, and the API server says so.
     """
     workers, own = job.spec.workers.template, _own(job, role)
-    template = _written(own) if own else _without_devices(_written(workers))
+    template = _written(own) if own else _without_command(_without_devices(_written(workers)))
     container = trainer(template)
     image = container.get("image") or _image(workers) or default_image
     if image:
@@ -67,6 +68,14 @@ def _written(template: PodTemplate | None) -> Manifest:
     metadata, spec = written.get("metadata", {}), written.get("spec", {})
     containers = spec.get("containers") or [{"name": CONTAINER}]
     return {"metadata": metadata, "spec": {**spec, "containers": containers}}
+
+
+def _without_command(template: Manifest) -> Manifest:
+    """Leave the trainer with the command that every process has by default."""
+    container = trainer(template)
+    container.pop("command", None)
+    container.pop("args", None)
+    return template
 
 
 def _without_devices(template: Manifest) -> Manifest:

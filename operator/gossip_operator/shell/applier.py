@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any, Final
 from gossip_api import names
 from gossip_api.objects import status_to_object
 from gossip_api.reasons import Reason
+from gossip_operator.core.claims import claim_trouble
 from gossip_operator.credentials import issue
 from gossip_operator.manifests.metadata import owner_reference
 from gossip_operator.manifests.secret import credentials
 from gossip_operator.shell.errors import ApiError, NamespaceTerminatingError
-from gossip_operator.shell.projections import Key, controller_uid, owned_pod
+from gossip_operator.shell.projections import Key, claim_view, controller_uid, owned_pod
 from gossip_operator.shell.refusals import reason_of
-from gossip_operator.shell.resources import JOB, POD, SECRET, resource_of
+from gossip_operator.shell.resources import CLAIM, JOB, POD, SECRET, resource_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator, Sequence
@@ -102,6 +103,8 @@ class Applier:
         return True
 
     async def _build(self, job: JobView, plan: Plan) -> None:
+        if plan.create:
+            await self._check_claim(job)
         for manifest in plan.apply:
             await self._apply_child(job, manifest)
         if plan.issue_credentials:
@@ -122,6 +125,23 @@ class Applier:
         if answer.get("kind") == POD.kind:
             self._mirror.take_pod(answer)
         self._mirror.mark_deleted(pod.uid, self._clock())
+
+    async def _check_claim(self, job: JobView) -> None:
+        """Look whether pods could mount the claim; asked only where pods are to be created."""
+        assert job.spec is not None
+        checkpoint = job.spec.spec.checkpoint
+        if checkpoint is None or (name := checkpoint.storage.claim_name) is None:
+            return
+        what = f"{CLAIM.kind} {name}"
+        try:
+            claim = claim_view(await self._kube.get(CLAIM, job.namespace, name))
+        except ApiError as error:
+            if error.status != 404:
+                raise _refused(what, CLAIM.kind, error) from error
+            claim = None
+        if (trouble := claim_trouble(job.spec, claim)) is not None:
+            raise _RefusedError(what, trouble.reason, trouble.message)
+        self._refusals.granted(job, what)
 
     async def _apply_child(self, job: JobView, manifest: Manifest) -> None:
         resource, name = resource_of(manifest), manifest["metadata"]["name"]

@@ -12,6 +12,7 @@ from gossip_api.errors import InvalidJob
 from gossip_api.names import CONTAINER, JOB_NAME_LABEL, parse_pod_name
 from gossip_api.objects import job_from_object, status_from_object
 from gossip_api.process import LastWords
+from gossip_operator.core.claims import Claim
 from gossip_operator.core.observed import ContainerView, Ended, JobView, PodView
 
 if TYPE_CHECKING:
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 _UNREACHABLE = "node.kubernetes.io/unreachable"
 _GATED = "SchedulingGated"
+_BY_SIGNAL = 128
+"""From here on exit codes are of processes that a signal killed, whose logs do not say why."""
 _PREPARING = frozenset({"", "PodInitializing", "ContainerCreating"})
 
 
@@ -77,6 +80,14 @@ def job_view(raw: Mapping[str, Any]) -> JobView:
         created=_seconds(metadata["creationTimestamp"]),
         problem=problem,
         terminating="deletionTimestamp" in metadata,
+    )
+
+
+def claim_view(raw: Mapping[str, Any]) -> Claim:
+    """Read a PersistentVolumeClaim."""
+    return Claim(
+        access_modes=tuple((raw.get("spec") or {}).get("accessModes") or ()),
+        terminating="deletionTimestamp" in raw["metadata"],
     )
 
 
@@ -183,12 +194,22 @@ def _ended(terminated: Mapping[str, Any] | None, created: float) -> Ended | None
         return None
     # A container that the kubelet lost track of has no time of its end.
     at = _seconds(terminated.get("finishedAt")) or created
+    message = terminated.get("message") or ""
+    last_words = LastWords.from_message(message)
+    by_itself = 0 < terminated["exitCode"] < _BY_SIGNAL
     return Ended(
         exit_code=terminated["exitCode"],
         reason=terminated.get("reason") or "",
         at=at,
-        last_words=LastWords.from_message(terminated.get("message") or ""),
+        last_words=last_words,
+        last_line=_last_line(message) if by_itself and last_words is None else "",
     )
+
+
+def _last_line(log: str) -> str:
+    """Return the last line of a log that is not an event's, which is a JSON object."""
+    lines = (line.strip() for line in reversed(log.splitlines()))
+    return next((line for line in lines if line and not line.startswith("{")), "")
 
 
 def _seconds(time: str | None) -> float:

@@ -33,6 +33,7 @@ class Resource:
 JOB: Final = Resource(names.API_VERSION, names.KIND, names.PLURAL)
 POD: Final = Resource("v1", "Pod", "pods")
 NODE: Final = Resource("v1", "Node", "nodes")
+CLAIM: Final = Resource("v1", "PersistentVolumeClaim", "persistentvolumeclaims")
 SECRET: Final = Resource("v1", "Secret", "secrets")
 EVENT: Final = Resource("events.k8s.io/v1", "Event", "events")
 LEASE: Final = Resource("coordination.k8s.io/v1", "Lease", "leases")

@@ -180,3 +180,10 @@ def test_text_from_a_cluster_is_no_markup():
 def test_the_page_reads_the_clock_it_is_given():
     assert "3m5s old" in page(RUNNING)
     assert NOW.tzinfo == UTC
+
+
+def test_a_page_of_a_job_that_saved_its_model_says_where_it_lies():
+    model = "pvc://models/default.digits.1/final/model.safetensors"
+    result = OVER["result"] | {"model": model}
+    assert f"model: {model}" in page(OVER | {"result": result}).splitlines()
+    assert "model:" not in page(OVER)

@@ -1,7 +1,9 @@
 """How a job ends, and of several ends which."""
 
 import pytest
-from planned_world import BUDGET, SCORE, World, evaluator, running
+from planned_world import BUDGET, DIVERGED, SCORE, World, evaluator, running
+
+from gossip_api.process import LastWords
 
 LIMIT = {"backoffLimitPerWorker": 1}
 
@@ -62,6 +64,25 @@ def test_a_result_wins_over_all_that_goes_wrong_beside_it():
     world.finish("mnist-evaluator-0-0", SCORE)
     world.settle()
     assert world.status.state == "Succeeded"
+
+
+def test_a_job_that_diverged_has_failed_with_the_words_of_the_one_that_ended_it():
+    world = running()
+    said = "training diverged: the loss is not finite; lower the learning rate"
+    world.end("mnist-worker-1-0", 64, words=LastWords(step=7, stop=DIVERGED, reason=said))
+    world.settle()
+    failed = world.condition("Failed")
+    assert (failed.status, failed.reason) == ("True", "Diverged")
+    assert failed.message == f"worker-1-0: {said}"
+
+
+def test_a_job_that_diverged_has_failed_also_with_a_result():
+    world = running()
+    world.finish("mnist-evaluator-0-0", SCORE, stop=DIVERGED)
+    world.settle()
+    assert world.status.state == "Failed"
+    assert world.condition("Failed").reason == "Diverged"
+    assert world.status.result is not None
 
 
 def test_the_result_is_told_in_the_conditions_message():

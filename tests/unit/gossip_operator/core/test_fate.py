@@ -114,5 +114,11 @@ def test_a_verdict_has_kubernetes_reason_the_process_own_words_and_its_time():
     assert (verdict.at, verdict.exit_code) == (200.0, 137)
 
 
+def test_of_a_training_script_without_words_the_last_line_of_its_log_is_told():
+    ended = Ended(1, "Error", 200.0, last_line="ModuleNotFoundError: No module named 'x'")
+    verdict = fate_of(phase="Failed", trainer=ContainerView("terminated", ended=ended))
+    assert verdict.message == "ModuleNotFoundError: No module named 'x'"
+
+
 def test_without_words_the_exit_code_is_told():
     assert fate_of(phase="Failed", trainer=down(3)).message == "exit code 3"

@@ -90,6 +90,22 @@ def test_a_template_that_is_refused_makes_the_job_not_accepted_with_the_servers_
     assert [notice.reason for notice in made.notices] == ["Refused"]
 
 
+@pytest.mark.parametrize("reason", [Reason.CLAIM_NOT_FOUND, Reason.CLAIM_NOT_SHARED])
+def test_a_claim_that_is_of_no_use_makes_the_job_not_accepted_until_it_is(reason):
+    world = World()
+    world.refusals = (Refusal("PersistentVolumeClaim models", reason, "it is not", START + 5),)
+    world.settle()
+    accepted = world.condition("Accepted")
+    assert (accepted.status, accepted.reason) == ("False", reason)
+    assert accepted.message == "PersistentVolumeClaim models: it is not"
+    assert [notice.reason for notice in world.notices] == ["Refused"]
+    assert world.pods == {}
+    world.pass_time(6)
+    world.settle()
+    assert world.condition("Accepted").status == "True"
+    assert len(world.pods) == 4
+
+
 def test_a_refused_template_in_mid_run_makes_nobody_forget_that_training_began():
     world = running()
     began = world.status.began_time

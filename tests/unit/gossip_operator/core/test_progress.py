@@ -44,7 +44,25 @@ def test_the_step_at_the_end_is_in_the_workers_last_words():
 
 
 def test_a_step_that_nobody_told_of_is_left_out_of_the_result():
-    assert recorded(SCORE, Progress(step=0)).step is None
+    assert recorded(SCORE, Progress(step=0), None).step is None
+
+
+def test_the_result_says_where_the_model_lies_in_the_claim():
+    world = running(checkpoint={"storage": {"claimName": "models"}})
+    where = "team.mnist.1/final/model.safetensors"
+    world.finish("mnist-evaluator-0-0", SCORE, model=f"/var/gossip-checkpoints/{where}")
+    world.settle()
+    assert world.status.result.model == f"pvc://models/{where}"
+    del world.pods["mnist-evaluator-0-0"]
+    world.settle()
+    assert world.status.result.model == f"pvc://models/{where}"
+
+
+def test_a_job_without_checkpoints_has_no_model_that_outlives_its_pods():
+    world = running()
+    world.finish("mnist-evaluator-0-0", SCORE)
+    world.settle()
+    assert world.status.result.model is None
 
 
 def test_workers_that_were_told_to_go_at_the_end_tell_their_step():

@@ -125,6 +125,21 @@ def test_a_job_without_a_status_has_nothing_but_what_its_document_says():
     assert names == {jobs.INFO.name, jobs.CREATED.name, jobs.WORKERS.name}
 
 
+@pytest.mark.parametrize(
+    ("checkpoint", "seconds"),
+    [
+        ({"every": "90s"}, 90),
+        ({"every": "90s", "writers": "Evaluator"}, None),
+        (None, None),
+    ],
+)
+def test_the_time_between_checkpoints_is_told_where_workers_save_any(checkpoint, seconds):
+    raw = with_status()
+    if checkpoint is not None:
+        raw["spec"]["checkpoint"] = {"storage": {"url": "s3://bucket"}} | checkpoint
+    assert figures(raw, jobs.CHECKPOINT_INTERVAL) == [seconds]
+
+
 def test_what_was_not_measured_is_absent_and_not_0():
     assert figures(with_status(progress=None, restarts=None), *MEASURED) == [None] * len(MEASURED)
 
@@ -165,4 +180,5 @@ def test_a_job_has_no_series_that_the_registry_does_not_count():
     kinds = jobs.CONDITION.labels["condition"]
     conditions = [{**STATUS["conditions"][0], "type": kind} for kind in kinds]
     full = with_status(conditions=conditions, completionTime=CREATED)
+    full["spec"]["checkpoint"] = {"storage": {"claimName": "models"}}
     assert len(told(full)) == sum(metric.num_series for metric in jobs.JOB)

@@ -1,6 +1,7 @@
 """Suspending a job and resuming it."""
 
 import pytest
+from manifest_jobs import UID, environment_of
 from planned_world import BUDGET, SCORE, World, evaluator, running, worker
 
 from gossip_operator.core.plan import FORMER_SECONDS
@@ -38,6 +39,39 @@ def test_it_is_suspended_when_the_last_pod_is_gone():
     world.pods.clear()
     world.settle()
     assert world.condition("Suspended").status == "True"
+
+
+CLAIM = {"storage": {"claimName": "models"}}
+
+
+@pytest.mark.parametrize(
+    ("checkpoint", "said"),
+    [
+        (CLAIM, "training goes on from its checkpoints when the job is resumed"),
+        (None, "training begins anew, without checkpoints, when the job is resumed"),
+        (CLAIM | {"writers": "Evaluator"}, "training begins anew"),
+    ],
+    ids=["saved", "not saved", "only the model"],
+)
+def test_it_says_whether_a_resumed_job_goes_on(checkpoint, said):
+    world = suspended(checkpoint=checkpoint)
+    world.pods.clear()
+    world.settle()
+    assert said in world.condition("Suspended").message
+
+
+def test_a_resumed_job_looks_where_it_saved_and_is_told_that_nobody_trains():
+    world = running(checkpoint=CLAIM)
+    world.set_suspend(True)
+    world.settle()
+    world.pods.clear()
+    world.settle()
+    world.set_suspend(False)
+    made = world.reconcile()
+    first = next(one for one in made.create if one.member == worker(0, 1))
+    told = environment_of(first.manifest)
+    assert told["GOSSIP_CHECKPOINTS"] == f"/var/gossip-checkpoints/team.mnist.{UID}"
+    assert told["GOSSIP_FRESH"] == "1"
 
 
 def test_pods_on_lost_nodes_are_not_waited_for():

@@ -59,6 +59,25 @@ def test_claims_of_devices_go_as_well():
     assert "resourceClaims" in pod_of(templated(template))["spec"]
 
 
+@pytest.mark.parametrize("role", OTHERS)
+def test_a_training_script_takes_the_place_of_a_worker_and_of_nobody_else(role):
+    fields = {"command": ["python", "train.py"], "args": ["--depth=3"], "workingDir": "/train"}
+    of = templated(trainer_template(fields), **SERVED)
+    worker, other = trainer_of(pod_of(of)), trainer_of(pod_of(of, role))
+    assert (worker["command"], worker["args"]) == (["python", "train.py"], ["--depth=3"])
+    assert other["command"] == ["python", "-m", "gossip_trainer.process"]
+    assert "args" not in other
+    # The script is where its model comes from, too.
+    assert other["workingDir"] == "/train"
+    assert other["image"] == worker["image"]
+
+
+def test_a_template_of_its_own_has_a_command_of_its_own():
+    own = {"spec": {"containers": [{"name": "trainer", "command": ["evaluate"]}]}}
+    pod = pod_of(templated(WORKERS, evaluator={"template": own}), Role.EVALUATOR)
+    assert trainer_of(pod)["command"] == ["evaluate"]
+
+
 def test_a_role_whose_devices_were_taken_sees_none_that_its_image_asks_for():
     hidden = {Role.WORKER: None, Role.EVALUATOR: "void"}
     for role, value in hidden.items():

@@ -34,6 +34,7 @@ class Bench:
         self.refusals = Refusals()
         self.told = []
         self.done = []
+        self.now = 1_800_000_000.0
         recorder = Recorder(self.kube, instance="me")
         recorder.tell = lambda job, notice: self.told.append(notice)
         self.applier = Applier(
@@ -42,13 +43,16 @@ class Bench:
             inventory=self.inventory,
             refusals=self.refusals,
             recorder=recorder,
-            clock=lambda: 1_800_000_000.0,
+            clock=lambda: self.now,
             did=self.done.append,
         )
         job = raw_job()
         self.kube.add("GossipTrainingJob", job)
         self.mirror.take_job(job)
         self.changed.clear()
+
+    def pass_time(self, seconds):
+        self.now += seconds
 
     @property
     def job(self):
@@ -70,13 +74,28 @@ class Bench:
 
     @property
     def reason(self):
-        (refusal,) = self.refusals.current(self.job, 1_800_000_000.0)
+        (refusal,) = self.refusals.current(self.job, self.now)
         return refusal.reason
 
 
 @pytest.fixture
 def bench():
     return Bench()
+
+
+@pytest.fixture
+def saving():
+    """A bench whose job saves its checkpoints in the claim `models`."""
+    bench = Bench()
+    job = raw_job(version=2)
+    job["spec"]["checkpoint"] = {"storage": {"claimName": "models"}}
+    bench.kube.add("GossipTrainingJob", job)
+    bench.mirror.take_job(job)
+    return bench
+
+
+def claim(*modes):
+    return {"metadata": {"name": "models"}, "spec": {"accessModes": list(modes)}}
 
 
 def pods(number):
@@ -295,3 +314,36 @@ def test_what_was_there_already_or_gone_is_not_counted(bench):
     gone = DeletePod(raw_pod(1)["metadata"]["name"], "pod-1", "scaled down")
     bench.carry_out(delete=(gone,), create=pods(1))
     assert bench.done == []
+
+
+def test_a_claim_is_looked_at_before_anything_is_made(saving):
+    saving.kube.add("PersistentVolumeClaim", claim("ReadWriteOnce"))
+    assert not saving.carry_out(create=pods(2), apply=(service(),), issue_credentials=True)
+    assert saving.reason is Reason.CLAIM_NOT_SHARED
+    assert saving.kube.writes == []
+
+
+def test_pods_come_once_the_claim_is_there(saving):
+    assert not saving.carry_out(create=pods(2))
+    assert saving.reason is Reason.CLAIM_NOT_FOUND
+    saving.kube.add("PersistentVolumeClaim", claim("ReadWriteMany"))
+    saving.pass_time(60)
+    assert saving.carry_out(create=pods(2))
+    assert len(saving.mirror.pods("job-1")) == 2
+    assert saving.refusals.current(saving.job, saving.now) == ()
+
+
+def test_an_operator_that_may_not_read_claims_says_so(saving):
+    saving.refuse(
+        ApiError(403, "Forbidden", "cannot get persistentvolumeclaims"),
+        verb="get",
+        kind="PersistentVolumeClaim",
+    )
+    assert not saving.carry_out(create=pods(1))
+    assert saving.reason is Reason.FORBIDDEN
+
+
+def test_no_claim_is_looked_at_where_no_pod_is_to_come_or_no_claim_is_named(saving, bench):
+    assert saving.carry_out(apply=(service(),))
+    assert bench.carry_out(create=pods(1))
+    assert [call for call in saving.kube.calls + bench.kube.calls if call[0] == "get"] == []

@@ -3,8 +3,9 @@ from objects import CREATED_SECONDS, raw_job, raw_pod
 
 from gossip_api.names import Member, Role
 from gossip_api.process import LastWords
+from gossip_operator.core.claims import Claim
 from gossip_operator.core.observed import ContainerView, Ended
-from gossip_operator.shell.projections import Key, job_view, lost_since, owned_pod
+from gossip_operator.shell.projections import Key, claim_view, job_view, lost_since, owned_pod
 
 LATER = "2026-01-02T03:05:05Z"
 LATER_SECONDS = CREATED_SECONDS + 60
@@ -87,15 +88,23 @@ def test_a_pod_was_deleted_a_grace_period_before_its_timestamp():
             Ended(0, "Completed", LATER_SECONDS, LastWords(step=5, finished=True)),
         ),
         (
-            {"exitCode": 1, "finishedAt": LATER, "message": "Traceback (most recent call last)"},
-            Ended(1, "", LATER_SECONDS),
+            {
+                "exitCode": 1,
+                "finishedAt": LATER,
+                "message": 'Traceback (most recent call last)\nValueError: no\n{"event":"x"}\n\n',
+            },
+            Ended(1, "", LATER_SECONDS, last_line="ValueError: no"),
+        ),
+        (
+            {"exitCode": 137, "reason": "OOMKilled", "finishedAt": LATER, "message": "step 7"},
+            Ended(137, "OOMKilled", LATER_SECONDS),
         ),
         (
             {"exitCode": 137, "reason": "ContainerStatusUnknown", "finishedAt": None},
             Ended(137, "ContainerStatusUnknown", CREATED_SECONDS),
         ),
     ],
-    ids=["OOM", "last words", "log as message", "lost track of"],
+    ids=["OOM", "last words", "log as message", "log of one that was killed", "lost track of"],
 )
 def test_how_a_container_ended_is_kept(terminated, ended):
     assert trainer({"state": {"terminated": terminated}}) == ContainerView(
@@ -212,3 +221,10 @@ def test_a_job_that_the_models_refuse_says_why():
     view = job_view(raw)
     assert view.spec is None
     assert "spec.strategy.type" in view.problem
+
+
+def test_a_claim_shows_who_may_mount_it_and_whether_it_is_going():
+    raw = {"metadata": {"name": "models"}, "spec": {"accessModes": ["ReadWriteMany"]}}
+    assert claim_view(raw) == Claim(("ReadWriteMany",))
+    raw["metadata"]["deletionTimestamp"] = LATER
+    assert claim_view(raw) == Claim(("ReadWriteMany",), terminating=True)
