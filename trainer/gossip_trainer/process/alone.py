@@ -10,15 +10,26 @@ from gossip_api.loading import load_job
 from gossip_api.names import Role
 from gossip_api.strategy import Strategy
 from gossip_api.workers import Workers
+from gossip_trainer.errors import SessionError
 
 LOCAL_ADDRESS = "127.0.0.1"
 
 
-def alone(job_file: str | Path) -> tuple[ProcessEnvironment, GossipTrainingJob]:
+def alone(job_file: str | Path | None) -> tuple[ProcessEnvironment, GossipTrainingJob]:
     """Return where the process stands and the job as it does it alone.
 
     The strategy has nobody to be carried out with: alone gossip is plain SGD to the bit.
+
+    Raises:
+        SessionError: there is no job file.
+        InvalidJob: it is not in order.
+
     """
+    if job_file is None:
+        raise SessionError(
+            "this process belongs to no job; start it with `gossip run JOB`, or give the job file: "
+            "Session(model, optimizer, job='job.yaml')"
+        )
     path = Path(job_file)
     job = load_job(path)
     changes = {"workers": Workers(), "strategy": Strategy(type="Gossip"), "server": None}

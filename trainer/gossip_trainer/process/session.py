@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import ExitStack
-from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
 import torch
@@ -75,9 +74,9 @@ class Session:
         *,
         job: str | Path | None = None,
     ) -> None:
-        self._open: Callable[[ExitStack], tuple[Shell, Task, Part | None]] = partial(
-            _open_for_script, model, optimizer, job
-        )
+        self._model = model
+        self._own_optimizer = optimizer
+        self._job = job
         self._is_script = True
         self._stack = ExitStack()
         self._part: Part | None = None
@@ -88,15 +87,22 @@ class Session:
     def within(cls, shell: Shell, task: Task) -> Self:
         """Return the session of a process whose shell is open, with the job's own model."""
         session = cls(task.model.module)
-        session._open = lambda stack: (shell, task, stack.enter_context(take_part(shell, task)))
-        session._is_script = False
+        session._shell, session._task, session._is_script = shell, task, False
         return session
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
-            self._shell, self._task, self._part = self._open(stack)
+            if self._is_script:
+                self._open_shell(stack)
+            shell, task = self._opened, self._task
+            assert task is not None, "whoever opened the shell has built it"
+            is_alone = self._is_script and _is_alone()
+            optimizer = self._own_optimizer
+            self._part = stack.enter_context(take_part(shell, task, optimizer, alone=is_alone))
             self._stack = stack.pop_all()
-        return self
+            return self
+        # The shell has told what is at fault, and there is no body to go on with.
+        sys.exit(self._opened.code)
 
     def __exit__(
         self,
@@ -110,6 +116,18 @@ class Session:
             # The trainer's own faults are told in the log by now, in words; there is no more to
             # say, but the process must end like any other of the job's.
             sys.exit(shell.code)
+
+    def _open_shell(self, stack: ExitStack) -> None:
+        """Make this process a worker: of the job in its environment, or of one it has alone."""
+        if _is_alone():
+            environment, document = alone(self._job)
+            print(f"training alone, files in {environment.output}", file=sys.stderr)  # noqa: T201
+        else:
+            environment, document = read_environment(os.environ), None
+        self._shell = shell = stack.enter_context(open_shell(environment))
+        job = load_job(environment.job_file) if document is None else document
+        self._task = with_model(build_task(job, shell.environment, shell.stop_at_once), self._model)
+        check_optimizer(self._own_optimizer, self._task)
 
     @property
     def optimizer(self) -> Optimizer | None:
@@ -248,28 +266,8 @@ class Session:
         return self._shell
 
 
-def _open_for_script(
-    model: nn.Module, optimizer: Optimizer | None, job: str | Path | None, stack: ExitStack
-) -> tuple[Shell, Task, Part | None]:
-    """Make this process a worker: of the job in its environment, or of one that it has alone."""
-    is_alone = f"{PREFIX}ROLE" not in os.environ
-    if is_alone and job is None:
-        raise SessionError(
-            "this process belongs to no job; start it with `gossip run JOB`, or give the job file: "
-            "Session(model, optimizer, job='job.yaml')"
-        )
-    if is_alone:
-        assert job is not None, "checked above"
-        environment, document = alone(job)
-        print(f"training alone, files in {environment.output}", file=sys.stderr)  # noqa: T201
-    else:
-        environment = read_environment(os.environ)
-        document = load_job(environment.job_file)
-    shell = stack.enter_context(open_shell(environment))
-    task = with_model(build_task(document, shell.environment, shell.stop_at_once), model)
-    check_optimizer(optimizer, task)
-    part = stack.enter_context(take_part(shell, task, optimizer, alone=is_alone))
-    return shell, task, part
+def _is_alone() -> bool:
+    return f"{PREFIX}ROLE" not in os.environ
 
 
 def check_optimizer(optimizer: Optimizer | None, task: Task) -> None:
