@@ -14,7 +14,7 @@ def build_model() -> nn.Module:
     return nn.Sequential(nn.Flatten(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 10))
 
 
-def main() -> None:
+if __name__ == "__main__":
     known = digits.load()
     data = TensorDataset(*known.train_batch(torch.arange(known.num_examples)))
     model = build_model()
@@ -25,7 +25,3 @@ def main() -> None:
             loss = nn.functional.cross_entropy(model(images), labels, label_smoothing=0.1)
             loss.backward()
             session.step(loss, samples=len(labels))
-
-
-if __name__ == "__main__":
-    main()
