@@ -23,14 +23,15 @@ operator: $(VENV)/.dev ## Set everything up and run the operator for your kubeco
 # Each suite says how much of its time it took.
 .PHONY: test
 test: $(VENV)/.dev data prometheus s3 browser testbed ## Set everything up and run all tests
-	tests/suite parallel 10 $(BIN)/pytest -n 2 -m "not heavy and not control_plane and not nodes" $(TEST_ARGS)
-	tests/suite heavy 25 $(BIN)/pytest -m heavy $(TEST_ARGS)
+	tests/suite parallel 10 $(BIN)/pytest -n 2 -m "not heavy and not jobs and not control_plane and not nodes" $(TEST_ARGS)
+	tests/suite jobs 12 $(BIN)/pytest -n 2 --dist loadfile -m jobs $(TEST_ARGS)
+	tests/suite heavy 27 $(BIN)/pytest -m heavy $(TEST_ARGS)
 	tests/suite control-plane 16 $(BIN)/pytest -n 2 --dist loadfile -m control_plane $(TEST_ARGS)
 	tests/suite nodes 18 $(BIN)/pytest -m nodes $(TEST_ARGS)
 
 .PHONY: test-fast
 test-fast: $(VENV)/.dev ## Run the tests that start no processes and time nothing
-	$(BIN)/pytest -n 2 -m "not heavy" tests/unit tests/property tests/contract
+	$(BIN)/pytest -n 2 -m "not heavy and not jobs" tests/unit tests/property tests/contract
 
 .PHONY: verify
 verify: format-check lint types arch generated ## Check formatting, lint, types, architecture and generated files

@@ -10,7 +10,7 @@ from gossip_api.job import GossipTrainingJob
 from gossip_trainer.data.registry import load_dataset
 from gossip_trainer.simulation.simulator import Simulator
 
-pytestmark = [pytest.mark.heavy, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.jobs, pytest.mark.timeout(180)]
 
 SEEDS = (1, 2, 3)
 SAMPLES = 6400

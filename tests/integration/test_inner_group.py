@@ -18,7 +18,7 @@ from gossip_trainer.training.gradient import GradientComputation
 from gossip_trainer.training.inner_group import computing_on
 from gossip_trainer.training.optimizers import build_optimizer
 
-pytestmark = pytest.mark.heavy
+pytestmark = pytest.mark.jobs
 
 CPU = torch.device("cpu")
 DATASET = load_dataset(Data(name="digits"), 1)

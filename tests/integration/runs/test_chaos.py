@@ -16,7 +16,7 @@ from gossip_trainer.launch.local_run import RunOptions, run_locally
 from gossip_trainer.observability.event_log import EventTail
 from gossip_trainer.observability.events import Began, Evaluation, Left, Saved, Started
 
-pytestmark = [pytest.mark.heavy, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.jobs, pytest.mark.timeout(600)]
 
 KILLS = 10
 CLASSES, TRAIN, TEST, SIDE = 4, 40, 25, 32

@@ -12,7 +12,7 @@ from gossip_trainer.observability.events import Progress
 from gossip_trainer.replay.replay import replay
 from gossip_trainer.replica.layout import layout_of
 
-pytestmark = [pytest.mark.heavy, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.jobs, pytest.mark.timeout(240)]
 
 FRAGMENTS = 4
 

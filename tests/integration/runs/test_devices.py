@@ -5,7 +5,7 @@ import pytest
 
 from gossip_trainer.observability.events import Failed, Finished, Progress, Started
 
-pytestmark = [pytest.mark.heavy, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.jobs, pytest.mark.timeout(240)]
 
 FOLLOWER = "gossip_trainer.training.follower"
 

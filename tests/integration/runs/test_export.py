@@ -11,7 +11,7 @@ from gossip_api.loading import parse_job
 from gossip_trainer.cli.app import app
 from gossip_trainer.data.registry import load_dataset
 
-pytestmark = [pytest.mark.heavy, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.jobs, pytest.mark.timeout(240)]
 
 CHECKPOINT = {"storage": {"claimName": "any"}, "every": "60s"}
 

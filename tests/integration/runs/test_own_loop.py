@@ -12,7 +12,7 @@ from gossip_trainer.errors import RunError
 from gossip_trainer.observability.event_log import EventTail
 from gossip_trainer.observability.events import Failed, Finished, Left, Progress, Started
 
-pytestmark = [pytest.mark.heavy, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.jobs, pytest.mark.timeout(240)]
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ from gossip_trainer.observability.events import (
 )
 from gossip_trainer.replay.replay import replay
 
-pytestmark = [pytest.mark.heavy, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.jobs, pytest.mark.timeout(240)]
 
 NUM_WORKERS = 4
 STEPS = 300

@@ -11,7 +11,7 @@ from gossip_trainer.launch.local_run import RunOptions, run_locally
 from gossip_trainer.observability.event_log import EventTail
 from gossip_trainer.observability.events import Began, Evaluation, Saved
 
-pytestmark = [pytest.mark.heavy, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.jobs, pytest.mark.timeout(240)]
 
 CHECKPOINT = {"storage": {"claimName": "any"}, "every": "1s", "keep": 2}
 

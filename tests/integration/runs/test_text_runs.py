@@ -7,7 +7,7 @@ import yaml
 from gossip_api.training import Data
 from gossip_trainer.data.registry import load_dataset
 
-pytestmark = [pytest.mark.heavy, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.jobs, pytest.mark.timeout(180)]
 
 
 def losses_of_frequencies(dataset):

@@ -23,12 +23,14 @@ class Start:
         model_from: whose model it has.
         step: of that model.
         saved: what it saved itself earlier, if it did.
+        late: whether others have trained without it.
 
     """
 
     model_from: str
     step: int = 0
     saved: dict[str, Any] | None = None
+    late: bool = False
 
     @property
     def is_own(self) -> bool:
@@ -58,7 +60,7 @@ def find_start(seat: Seat, memory: Memory | None) -> Start:
     meets = task.job.spec.strategy.uses_collective
     late = seat.is_late()
     if saved is not None and (meets or not late):
-        return Start(OWN, saved["worker"]["steps"], saved)
+        return Start(OWN, saved["worker"]["steps"], saved, late)
     was_trained = memory is not None and memory.is_job_known()
     from_seed = seat.is_first and not late and not was_trained
     if from_seed and environment.incarnation == 0:
@@ -73,7 +75,7 @@ def find_start(seat: Seat, memory: Memory | None) -> Start:
         timeout=task.job.spec.run_policy.start_deadline,
         else_seed=from_seed,
     )
-    return Start(model_from, step, saved)
+    return Start(model_from, step, saved, late)
 
 
 def open_meetings(seat: Seat, lobby: Lobby, *, has_model: bool) -> Meetings:

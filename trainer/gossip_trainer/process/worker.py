@@ -60,6 +60,7 @@ class Part:
         boundary: what it tells the others.
         memory: what it saves; None where nothing is.
         saved: what it saved itself before this process, if it did.
+        was_late: whether others trained before this process came.
         live_ranks: tells which workers there are.
 
     """
@@ -69,15 +70,17 @@ class Part:
     boundary: StepBoundary
     memory: Memory | None
     saved: dict[str, Any] | None
+    was_late: bool
     live_ranks: Callable[[], Collection[int]]
 
     @property
     def num_missed(self) -> int:
-        """How many steps others have taken since the worker saved where in its data it was.
+        """How many of its batches the worker has to pass over.
 
-        Where all step together they were its steps as well, with batches of its own.
+        Where all step together, and all go on from what they saved, one that saved earlier than the
+        others copies them. The steps in between were its steps as well, with batches of its own.
         """
-        if self.saved is None or not self.boundary.averages_gradients:
+        if self.saved is None or self.was_late or not self.boundary.averages_gradients:
             return 0
         return max(0, self.boundary.counters.steps - int(self.saved["worker"]["steps"]))
 
@@ -167,6 +170,7 @@ class _Worker:
             self._boundary,
             memory,
             start.saved,
+            start.late,
             live_ranks=lambda: seat.network.roster().workers().keys(),
         )
 

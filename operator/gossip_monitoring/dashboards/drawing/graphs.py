@@ -96,9 +96,9 @@ def draw_heatmap(surface: Surface, found: Sequence[Series], unit: Unit, window: 
     grid = np.arange(window.start, window.end + window.step / 2, window.step)
     ordered = sorted(found, key=lambda series: float(series.labels["le"]))
     cumulated = [np.zeros_like(grid), *(_on(grid, series, window.step) for series in ordered)]
-    cells = np.ma.masked_less_equal(
-        np.nan_to_num(np.array([upper - lower for lower, upper in pairwise(cumulated)])), 1e-9
-    )
+    between = np.nan_to_num(np.array([upper - lower for lower, upper in pairwise(cumulated)]))
+    # Rates of neighbouring bounds are extrapolated each for itself: a difference may be below zero.
+    cells = np.ma.masked_less_equal(between.clip(min=0.0), 1e-9)
     if cells.size:
         edges = np.append(grid, grid[-1] + window.step) - window.step / 2
         axes.pcolormesh(
