@@ -99,6 +99,7 @@ def original(field):
     first = {
         "strategy": {"elasticAveraging": None},
         "workers.template": {"template": None},
+        "workers.devicesPerWorker": {"devicesPerWorker": 1},
         "server": {"shards": 1},
         "training": {"model": {"args": {"hidden": [16]}}},
         "checkpoint": None,

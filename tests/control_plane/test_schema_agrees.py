@@ -104,6 +104,10 @@ def local_sgd(**settings):
     }
 
 
+def elastic_averaging(**settings):
+    return {"strategy": {"type": "ElasticAveraging", "elasticAveraging": settings}}
+
+
 def training(**parts):
     return {"training": job()["spec"]["training"] | parts}
 
@@ -169,7 +173,46 @@ BREAKING = [
             target={"metric": "accuracy", "value": 1},
         ),
     ),
-    ("training.model.name", training(model={"name": "vgg"})),
+    ("training.data.name", training(data={"name": "imagenet"})),
+    ("training.model.name", training(data={"name": "text"})),
+    ("training.gradientAccumulation", training(batchSize=4, gradientAccumulation=8)),
+    (
+        "training.labelSmoothing",
+        training(
+            model={"name": "quadratic"},
+            data={"name": "quadratic"},
+            labelSmoothing=0.1,
+        ),
+    ),
+    (
+        "training.batchSize",
+        training(batchSize=9) | {"workers": {"replicas": 1, "devicesPerWorker": 2}},
+    ),
+    ("strategy.gossip.compression.type", gossip(compression={"type": "Int8"})),
+    (
+        "strategy.gossip.compression.type",
+        gossip(exchange="Push", compression={"type": "Partial", "fragments": 4}),
+    ),
+    (
+        "strategy.gossip.compression.fragments",
+        gossip(compression={"type": "BFloat16", "fragments": 4}),
+    ),
+    (
+        "strategy.elasticAveraging.compression.type",
+        elastic_averaging(compression={"type": "Partial", "fragments": 4}),
+    ),
+    (
+        "strategy.elasticAveraging.compression.fragments",
+        elastic_averaging(compression={"type": "Int8", "fragments": 4}),
+    ),
+    (
+        "strategy.localSGD.compression.type",
+        local_sgd(averaging="Gossip", compression={"type": "Int8"}),
+    ),
+    (
+        "strategy.localSGD.compression.fragments",
+        local_sgd(averaging="Gossip", compression={"type": "BFloat16", "fragments": 4}),
+    ),
     (
         "training.data.sharding",
         training(model={"name": "quadratic"}, data={"name": "quadratic", "sharding": "ByLabel"}),
