@@ -24,8 +24,8 @@ operator: $(VENV)/.dev ## Set everything up and run the operator for your kubeco
 .PHONY: test
 test: $(VENV)/.dev data prometheus s3 browser testbed ## Set everything up and run all tests
 	tests/suite parallel 10 $(BIN)/pytest -n 2 -m "not heavy and not jobs and not control_plane and not nodes" $(TEST_ARGS)
-	tests/suite jobs 12 $(BIN)/pytest -n 2 --dist loadfile -m jobs $(TEST_ARGS)
-	tests/suite heavy 27 $(BIN)/pytest -m heavy $(TEST_ARGS)
+	tests/suite jobs 15 $(BIN)/pytest -n 2 -m jobs $(TEST_ARGS)
+	tests/suite heavy 20 $(BIN)/pytest -m heavy $(TEST_ARGS)
 	tests/suite control-plane 16 $(BIN)/pytest -n 2 --dist loadfile -m control_plane $(TEST_ARGS)
 	tests/suite nodes 18 $(BIN)/pytest -m nodes $(TEST_ARGS)
 

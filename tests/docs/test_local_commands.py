@@ -4,7 +4,7 @@ import pytest
 from documented_commands import ROOT, blocks_of, documents
 from documented_runs import lay_out, run
 
-pytestmark = [pytest.mark.heavy, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.jobs, pytest.mark.timeout(900)]
 
 LOCAL = {
     path: blocks
@@ -17,5 +17,5 @@ LOCAL = {
 def test_the_commands_of_a_document_work(path, tmp_path):
     lay_out(tmp_path)
     for block in LOCAL[path]:
-        code, output = run(block.script(), tmp_path, seconds=300)
+        code, output = run(block.script(), tmp_path, seconds=500)
         assert code == 0, f"{path.name}:{block.line}\n{output[-4000:]}"
