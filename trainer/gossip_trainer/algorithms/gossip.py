@@ -4,6 +4,7 @@ from gossip_trainer.algorithms.base import Algorithm, RandomStream
 from gossip_trainer.algorithms.effects import Rank
 from gossip_trainer.algorithms.selection import PeerSelection
 from gossip_trainer.algorithms.view import View
+from gossip_trainer.compression.codec import PLAIN, Codec
 
 
 class Gossip(Algorithm):
@@ -16,6 +17,7 @@ class Gossip(Algorithm):
         stream: the worker's own random stream.
         period: steps between two exchanges.
         overlap: train on while an exchange is under way instead of waiting.
+        codec: how what is sent is written.
 
     """
 
@@ -28,8 +30,10 @@ class Gossip(Algorithm):
         *,
         period: int = 1,
         overlap: bool = True,
+        codec: Codec = PLAIN,
     ) -> None:
         super().__init__(rank, view)
+        self._codec = codec
         self._selection = selection
         self._stream = stream
         self._period = period

@@ -72,8 +72,7 @@ class Pairwise(Gossip):
         overlap: bool = True,
         codec: Codec = PLAIN,
     ) -> None:
-        super().__init__(rank, view, selection, stream, period=period, overlap=overlap)
-        self._codec = codec
+        super().__init__(rank, view, selection, stream, period=period, overlap=overlap, codec=codec)
         self._mixing_weight = mixing_weight
         self._proposals: set[Fetch | Send | Hear] = set()  # under way
 

@@ -50,8 +50,7 @@ class PushGossip(Gossip):
         overlap: bool = True,
         codec: Codec = PLAIN,
     ) -> None:
-        super().__init__(rank, view, selection, stream, period=period, overlap=overlap)
-        self._codec = codec
+        super().__init__(rank, view, selection, stream, period=period, overlap=overlap, codec=codec)
         self._received: Tensor | None = None  # the sum of the models, kept for the next time
         self._count = 0
 

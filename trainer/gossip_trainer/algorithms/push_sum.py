@@ -29,7 +29,7 @@ information", 2003.
 
 from torch import Tensor
 
-from gossip_trainer.algorithms.base import NOTHING, RandomStream
+from gossip_trainer.algorithms.base import NOTHING
 from gossip_trainer.algorithms.effects import (
     Effects,
     Fetch,
@@ -37,16 +37,12 @@ from gossip_trainer.algorithms.effects import (
     Loss,
     Message,
     Party,
-    Rank,
     Send,
     Skip,
     Wait,
 )
 from gossip_trainer.algorithms.gossip import Gossip
 from gossip_trainer.algorithms.iterate import Iterate
-from gossip_trainer.algorithms.selection import PeerSelection
-from gossip_trainer.algorithms.view import View
-from gossip_trainer.compression.codec import PLAIN, Codec
 
 
 class PushSum(Gossip):
@@ -64,20 +60,6 @@ class PushSum(Gossip):
         codec: how models are written.
 
     """
-
-    def __init__(
-        self,
-        rank: Rank,
-        view: View,
-        selection: PeerSelection,
-        stream: RandomStream,
-        *,
-        period: int = 1,
-        overlap: bool = True,
-        codec: Codec = PLAIN,
-    ) -> None:
-        super().__init__(rank, view, selection, stream, period=period, overlap=overlap)
-        self._codec = codec
 
     def on_step(self, x: Iterate) -> Effects:
         """Every `period` steps share the mass with the out-peers."""

@@ -5,6 +5,8 @@ killed process loses nothing it had written. The docstrings here are the log's d
 docs/event-log.md is generated from them.
 """
 
+from typing import Self
+
 import msgspec
 
 AVERAGE, CENTRE = "average", "centre"
@@ -277,6 +279,11 @@ class Unsaved(Event, frozen=True):
     """
 
     reason: str
+
+    @classmethod
+    def because(cls, error: Exception) -> Self:
+        """Return the record of an error's text."""
+        return cls(reason=" ".join(str(error).split()))
 
 
 class Left(Event, frozen=True):

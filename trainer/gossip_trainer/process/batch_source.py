@@ -7,7 +7,6 @@ from torch.utils.data import DataLoader
 
 from gossip_trainer.data.resumable_sampler import ResumableSampler
 
-T_co = TypeVar("T_co", covariant=True)
 T = TypeVar("T")
 
 

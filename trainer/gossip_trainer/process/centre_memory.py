@@ -3,43 +3,23 @@
 import logging
 import time
 from collections.abc import Callable
-from contextlib import ExitStack, closing
-from typing import Final, Protocol
+from contextlib import ExitStack
+from typing import Final
 
 import torch
 from torch import Tensor
 
-from gossip_api.names import Role
 from gossip_trainer.checkpoint.background import BackgroundSaver
 from gossip_trainer.checkpoint.store import Checkpoint, CheckpointStore
-from gossip_trainer.observability.events import Saved, Unsaved
-from gossip_trainer.process.remembering import member_folder
+from gossip_trainer.process.memory import SAVE_SECONDS
+from gossip_trainer.process.remembering import open_shelf
+from gossip_trainer.process.shard_keeper import Pin
 from gossip_trainer.process.shell import Shell
 from gossip_trainer.process.task import Task
-from gossip_trainer.transport.wire import SnapshotHeader
 
 log: Final = logging.getLogger(__name__)
 
 PART: Final = "part"
-SAVE_SECONDS: Final = 20.0  # of the grace period of 30 that Kubernetes gives
-
-
-class Pin(Protocol):
-    """A hold on a copy of the part; its header's step is the part's version."""
-
-    @property
-    def header(self) -> SnapshotHeader:
-        """What is said about it."""
-        ...
-
-    @property
-    def vector(self) -> Tensor:
-        """The copy."""
-        ...
-
-    def release(self) -> None:
-        """Let go."""
-        ...
 
 
 class CentreMemory:
@@ -110,17 +90,9 @@ def open_centre_memory(
     stack: ExitStack, shell: Shell, task: Task, pin: Callable[[], Pin | None]
 ) -> CentreMemory | None:
     """Return what this server saves, if it does; it saves once more when the stack is left."""
-    root, settings = shell.environment.checkpoints, task.job.spec.checkpoint
-    if root is None or settings is None or not settings.is_written_by(Role.SERVER):
+    shelf = open_shelf(stack, shell, task)
+    if shelf is None:
         return None
-    place = member_folder(Role.SERVER, shell.environment.rank)
-    store = CheckpointStore(root, place, settings.keep)
-    saver = BackgroundSaver(
-        store,
-        on_saved=lambda seconds, where: shell.events.emit(Saved(where=where, seconds=seconds)),
-        on_failed=lambda error: shell.events.emit(Unsaved(reason=" ".join(str(error).split()))),
-    )
-    stack.enter_context(closing(saver))
-    memory = CentreMemory(store, saver, pin, every=settings.every.total_seconds())
+    memory = CentreMemory(shelf.store, shelf.saver, pin, every=shelf.every)
     stack.callback(memory.save_last)
     return memory

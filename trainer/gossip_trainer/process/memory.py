@@ -3,7 +3,6 @@
 import random
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 import torch
@@ -29,13 +28,6 @@ class Stateful(Protocol):
         ...
 
 
-@dataclass(slots=True)
-class Position:
-    """Where in its data a worker is; `state` is asked for at every save."""
-
-    state: Callable[[], Any] = lambda: None
-
-
 class Memory:
     """One worker's checkpoints.
 
@@ -47,7 +39,7 @@ class Memory:
         clock: seconds; only differences count.
 
     Attributes:
-        position: of the data that the worker learns from.
+        position: tells where in its data the worker is.
         registered: what else is saved, by name.
 
     """
@@ -67,7 +59,7 @@ class Memory:
         self._every = every
         self._clock = clock
         self._due = clock() + every
-        self.position = Position()
+        self.position: Callable[[], Any] = lambda: None
         self.registered: dict[str, Stateful] = {}
 
     def recall(self) -> dict[str, Any] | None:
@@ -102,7 +94,7 @@ class Memory:
                 "worker": boundary.state.save(),
                 "rows": [list(row) for row in progress.rows()],
                 "random": random_states(),
-                "position": self.position.state(),
+                "position": self.position(),
                 "registered": {n: each.state_dict() for n, each in self.registered.items()},
             }
         )

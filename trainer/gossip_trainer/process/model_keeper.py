@@ -3,9 +3,7 @@
 Each is a state dict in safetensors, which any PyTorch program can read.
 """
 
-import logging
 from dataclasses import dataclass
-from typing import Final
 
 from torch import nn
 
@@ -16,8 +14,6 @@ from gossip_trainer.observability.event_log import EventSink
 from gossip_trainer.observability.events import Evaluation, Unsaved
 from gossip_trainer.process.shell import Shell
 from gossip_trainer.process.task import Task
-
-log: Final = logging.getLogger(__name__)
 
 LAST, BEST, FINAL = "last", "best", "final"
 
@@ -56,7 +52,7 @@ class ModelKeeper:
                 self._best = merit
         except CheckpointError as error:
             # The next evaluation comes soon; the final model is another matter.
-            self.events.emit(Unsaved(reason=" ".join(str(error).split())))
+            self.events.emit(Unsaved.because(error))
 
     def keep_final(self, module: nn.Module, evaluation: Evaluation) -> str:
         """Keep the final model; return where it lies.

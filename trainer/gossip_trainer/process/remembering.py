@@ -1,6 +1,8 @@
-"""Where a process's checkpoints lie, and whether it has any."""
+"""Where a process's checkpoints lie, and who hears of the saving."""
 
+from collections.abc import Callable
 from contextlib import ExitStack, closing
+from dataclasses import dataclass
 from typing import Final
 
 from gossip_api.names import Role
@@ -9,8 +11,57 @@ from gossip_trainer.checkpoint.store import CheckpointStore
 from gossip_trainer.observability.events import Saved, Unsaved
 from gossip_trainer.process.memory import Memory
 from gossip_trainer.process.seat import Seat
+from gossip_trainer.process.shell import Shell
+from gossip_trainer.process.task import Task
 
 MAX_ASKED: Final = 8  # ranks whose checkpoints are looked for; if one has some, most have
+
+
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """Where one worker or server saves.
+
+    Attributes:
+        root: of the job's checkpoints.
+        store: the process's own.
+        saver: writes there, beside the process's own thread.
+        every: seconds between two checkpoints.
+
+    """
+
+    root: str
+    store: CheckpointStore
+    saver: BackgroundSaver
+    every: float
+
+
+def open_shelf(
+    stack: ExitStack,
+    shell: Shell,
+    task: Task,
+    *,
+    on_saved: Callable[[float], None] = lambda _seconds: None,
+    on_failed: Callable[[], None] = lambda: None,
+) -> Shelf | None:
+    """Return where this process saves, if it does; the log hears of it, and who is given."""
+    environment, settings = shell.environment, task.job.spec.checkpoint
+    root = environment.checkpoints
+    if root is None or settings is None or not settings.is_written_by(environment.role):
+        return None
+
+    def saved(seconds: float, where: str) -> None:
+        on_saved(seconds)
+        shell.events.emit(Saved(where=where, seconds=seconds))
+
+    def failed(error: Exception) -> None:
+        on_failed()
+        shell.events.emit(Unsaved.because(error))
+
+    folder = member_folder(environment.role, environment.rank)
+    store = CheckpointStore(root, folder, settings.keep)
+    saver = BackgroundSaver(store, on_saved=saved, on_failed=failed)
+    stack.enter_context(closing(saver))
+    return Shelf(root, store, saver, settings.every.total_seconds())
 
 
 def member_folder(role: Role, index: int) -> str:
@@ -18,23 +69,18 @@ def member_folder(role: Role, index: int) -> str:
     return f"{role.value}-{index}"
 
 
-def open_memory(stack: ExitStack, seat: Seat) -> Memory | None:
+def open_memory(stack: ExitStack, shell: Shell, seat: Seat) -> Memory | None:
     """Return what this worker saves, if it does."""
-    root, settings = seat.environment.checkpoints, seat.task.job.spec.checkpoint
-    if root is None or settings is None or not settings.is_written_by(seat.environment.role):
+    metrics = seat.metrics
+    shelf = open_shelf(
+        stack,
+        shell,
+        seat.task,
+        on_saved=metrics.checkpoint_saved,
+        on_failed=metrics.checkpoint_failed,
+    )
+    if shelf is None:
         return None
     ranks = range(min(MAX_ASKED, seat.task.job.spec.workers.replicas))
-    own = CheckpointStore(root, member_folder(Role.WORKER, seat.environment.rank), settings.keep)
-    others = [CheckpointStore(root, member_folder(Role.WORKER, rank), 1) for rank in ranks]
-
-    def saved(seconds: float, where: str) -> None:
-        seat.metrics.checkpoint_saved(seconds)
-        seat.events.emit(Saved(where=where, seconds=seconds))
-
-    def failed(error: Exception) -> None:
-        seat.metrics.checkpoint_failed()
-        seat.events.emit(Unsaved(reason=" ".join(str(error).split())))
-
-    saver = BackgroundSaver(own, on_saved=saved, on_failed=failed)
-    stack.enter_context(closing(saver))
-    return Memory(own, saver, others=others, every=settings.every.total_seconds())
+    others = [CheckpointStore(shelf.root, member_folder(Role.WORKER, rank), 1) for rank in ranks]
+    return Memory(shelf.store, shelf.saver, others=others, every=shelf.every)

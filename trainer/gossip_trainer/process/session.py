@@ -212,7 +212,7 @@ class Session:
             return
         source = batch_source(loader, self.saved_position)
         if part.memory is not None:
-            part.memory.position.state = source.state
+            part.memory.position = source.state
         stepper, num_missed = part.stepper, part.num_missed
         while stepper.going:
             num_batches = 0

@@ -103,7 +103,7 @@ def take_part(
         news = News()
         lobby = Lobby.of(task.job.spec.strategy, shell.environment, news.ring)
         seat = take_seat(stack, shell, task, news=news, lobby=lobby)
-        memory = open_memory(stack, seat)
+        memory = open_memory(stack, shell, seat)
         wait_for_the_others(seat)
         start = find_start(seat, memory)
         if seat.is_late() and seat.network.progress.stop is not None:

@@ -97,7 +97,7 @@ def test_what_is_registered_is_saved_with_the_position(memory, worker):
             return {"count": 5}
 
     memory.registered["counter"] = Counter()
-    memory.position.state = lambda: {"epoch": 2, "offset": 7}
+    memory.position = lambda: {"epoch": 2, "offset": 7}
     memory.save_last(worker.boundary, worker.progress)
     saved = memory.recall()
     assert saved["registered"] == {"counter": {"count": 5}}

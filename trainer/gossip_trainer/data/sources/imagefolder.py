@@ -10,14 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from gossip_trainer.data.dataset import Batch, Classification
-from gossip_trainer.data.decoding.pool import open_decoding
-from gossip_trainer.data.decoding.stream import DecodedStream
-from gossip_trainer.data.decoding.task import RawShape
 from gossip_trainer.data.images.folder import ImageFiles, class_names, scan_images
-from gossip_trainer.data.images.pixels import normalized
-from gossip_trainer.data.images.reading import ImageDecoder, StoredImage
+from gossip_trainer.data.images.reading import StoredImage
 from gossip_trainer.data.images.settings import ImageSettings
 from gossip_trainer.data.images.testing import tested_images
+from gossip_trainer.data.images.training import training_images
 from gossip_trainer.data.stream import BatchStream, StreamPlan, position_of, sampler_of
 from gossip_trainer.errors import DataError
 from gossip_trainer.seeding import derive_seed
@@ -60,17 +57,7 @@ class ImageFolder(Classification):
             ]
             return images, position_of(sampler)
 
-        num_processes = plan.num_processes
-        return DecodedStream(
-            next_task,
-            open_decoding(
-                ImageDecoder(self._settings.train),
-                RawShape(plan.batch_size, self.input_shape),
-                self._settings.num_processes if num_processes is None else num_processes,
-            ),
-            finish=normalized,
-            position=position_of(sampler),
-        )
+        return training_images(next_task, self._settings, plan, position_of(sampler))
 
     def test_batches(self, batch_size: int) -> Iterator[Batch]:
         """Yield the test split in order; at most 64 images at a time."""

@@ -12,14 +12,11 @@ from typing import Any, Final, Self
 
 from gossip_trainer.data.arguments import integer, wrong
 from gossip_trainer.data.dataset import Batch, Classification
-from gossip_trainer.data.decoding.pool import open_decoding
-from gossip_trainer.data.decoding.stream import DecodedStream
-from gossip_trainer.data.decoding.task import RawShape
-from gossip_trainer.data.images.pixels import normalized
-from gossip_trainer.data.images.reading import ImageDecoder, StoredImage
+from gossip_trainer.data.images.reading import StoredImage
 from gossip_trainer.data.images.settings import ARGUMENTS as IMAGE_ARGUMENTS
 from gossip_trainer.data.images.settings import ImageSettings
 from gossip_trainer.data.images.testing import tested_images
+from gossip_trainer.data.images.training import training_images
 from gossip_trainer.data.shards.names import find_shards
 from gossip_trainer.data.shards.passes import ShardPasses
 from gossip_trainer.data.shards.tar import Sample, count_samples, read_shard
@@ -135,17 +132,7 @@ class WebDataset(Classification):
             ]
             return images, passes.position()
 
-        num_processes = plan.num_processes
-        return DecodedStream(
-            next_task,
-            open_decoding(
-                ImageDecoder(self._settings.train),
-                RawShape(plan.batch_size, self.input_shape),
-                self._settings.num_processes if num_processes is None else num_processes,
-            ),
-            finish=normalized,
-            position=passes.position(),
-        )
+        return training_images(next_task, self._settings, plan, passes.position())
 
     def test_batches(self, batch_size: int) -> Iterator[Batch]:
         """Yield the test split in order; at most 64 images at a time."""
