@@ -50,10 +50,15 @@ def gossip_run(out: Path, port: int, *changes: str):
         process.wait(timeout=END_SECONDS)
 
 
-def test_a_run_that_diverges_raises_the_alarm(tmp_path):
+def test_a_run_that_skips_what_diverges_raises_the_alarm(tmp_path):
     port, alarm = free_port(), "GossipLossNonFinite"
     target = scrape("gossip-run", f"{LOOPBACK}:{port}")
-    changes = ("training.optimizer.learningRate=1000000", "training.budget={seconds: 600}")
+    # One that stops at its first such loss is gone before anybody scrapes it.
+    changes = (
+        "training.optimizer.learningRate=1000000",
+        "training.budget={seconds: 600}",
+        "training.nonFinite=Skip",
+    )
     with (
         running(tmp_path / "prometheus", [target], RULES) as found,
         gossip_run(tmp_path / "run", port, *changes),
