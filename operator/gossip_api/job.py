@@ -110,6 +110,16 @@ class JobSpec(Record):
             "|| (!has(self.training.batchSize) && 32 % self.workers.devicesPerWorker == 0)",
         ),
         Rule(
+            field="training.movingAverage",
+            message="is not for strategy ElasticAveraging or ParameterServer, whose servers hold "
+            "the job's model; remove it or change strategy.type",
+            holds=lambda spec: (
+                spec.training.moving_average is None or not spec.strategy.uses_server
+            ),
+            cel="!has(self.training.movingAverage) "
+            "|| !(self.strategy.type in ['ElasticAveraging', 'ParameterServer'])",
+        ),
+        Rule(
             field="strategy.allReduce.allowPlaintext",
             message=_PLAINTEXT,
             holds=lambda spec: (

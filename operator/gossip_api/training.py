@@ -207,6 +207,20 @@ class Target(Record):
     """The value to reach on held-out data."""
 
 
+class MovingAverage(Record):
+    """Every worker's exponential moving average of its model, often called EMA.
+
+    The job's model is then the mean of these averages in place of the mean of the models: it is
+    evaluated, compared with the target and saved. Training itself does not change.
+    """
+
+    decay: Annotated[float, Field(gt=0, lt=1)]
+    """What of the average stays at a change. The first changes are greater: at the t-th at most
+    (1 + t) / (10 + t) stays."""
+    every_steps: Count = 1
+    """Steps of a worker from one change to the next."""
+
+
 class Training(Record):
     """What is trained, on what, by what, and for how long."""
 
@@ -310,6 +324,9 @@ class Training(Record):
     """The local optimizer of every worker."""
     schedule: Schedule = Schedule()
     """How the learning rate changes."""
+    moving_average: MovingAverage | None = None
+    """Average every worker's model over its steps; not with strategies that have servers, whose
+    centre is the job's model."""
     budget: Budget
     """How much to train."""
     target: Target | None = None

@@ -188,6 +188,10 @@ BREAKING = [
         "training.batchSize",
         training(batchSize=9) | {"workers": {"replicas": 1, "devicesPerWorker": 2}},
     ),
+    (
+        "training.movingAverage",
+        training(movingAverage={"decay": 0.9}) | {"strategy": {"type": "ElasticAveraging"}},
+    ),
     ("strategy.gossip.compression.type", gossip(compression={"type": "Int8"})),
     (
         "strategy.gossip.compression.type",

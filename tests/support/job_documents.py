@@ -179,6 +179,9 @@ training = optional(
     memoryFormat=st.sampled_from(["Contiguous", "ChannelsLast"]),
     compile=st.booleans(),
     labelSmoothing=below_one,
+    movingAverage=optional(
+        {"decay": st.floats(0, 1, exclude_min=True, exclude_max=True)}, everySteps=count
+    ),
     schedule=step | constant | cosine,
     target=target,
     seed=st.integers(0, 2**31 - 1),
@@ -245,8 +248,14 @@ other_parts = optional(
 
 
 def permitted(strategy_part, others):
-    """Join the parts; a collective that may not send plaintext then is one without mutual TLS."""
+    """Join the parts; a collective that may not send plaintext then is one without mutual TLS.
+
+    A job with servers has no moving average.
+    """
     chosen = strategy_part["strategy"]
+    if chosen["type"] in {"ElasticAveraging", "ParameterServer"}:
+        kept = {k: v for k, v in others["training"].items() if k != "movingAverage"}
+        others = others | {"training": kept}
     settings = chosen.get(
         {"AllReduce": "allReduce", "LocalSGD": "localSGD"}.get(chosen["type"]), {}
     )

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from gossip_api.names import Role
 from gossip_api.topology import Topology
 from gossip_api.training import Budget, Optimizer
+from gossip_api.training import MovingAverage as MovingAverageSettings
 from gossip_trainer.algorithms.base import Algorithm
 from gossip_trainer.algorithms.effects import Answer, Message, Request, Send
 from gossip_trainer.algorithms.pull_gossip import PullGossip
@@ -28,13 +29,15 @@ from gossip_trainer.training.boundary import StepBoundary
 from gossip_trainer.training.collective import Collective
 from gossip_trainer.training.ending import Limits
 from gossip_trainer.training.exchange import Arrived, Dispatch, Lost, Outcome
-from gossip_trainer.training.links import Letter, Links
+from gossip_trainer.training.links import Letter, Links, Publisher
+from gossip_trainer.training.moving_average import MovingAverage
 from gossip_trainer.training.news import drive
 from gossip_trainer.training.observer import Observer
 from gossip_trainer.training.optimizers import build_optimizer
 
 MUCH = Budget(samples=10**9)
 LEARNING_RATE = 0.5
+AVERAGING = MovingAverageSettings(decay=0.5)
 Make = Callable[[int, View], Algorithm]
 
 
@@ -280,10 +283,15 @@ def build_worker(
     active_deadline: timedelta | None = None,
     collective: Collective | None = None,
     roster: list[Roster] | None = None,
+    average: Publisher | None = None,
     patience: timedelta = timedelta(minutes=1),
     first_step: int = 0,
 ) -> LoneWorker:
-    """Build a worker; `roster` is a list of one, whose element a test may replace."""
+    """Build a worker; `roster` is a list of one, whose element a test may replace.
+
+    `average` is given its moving average, for which half stays at every step; it has one if there
+    is a publisher for it.
+    """
     torch.manual_seed(1)
     model = FlatModel(nn.Linear(16, 8))
     settings = Optimizer(name="sgd", learning_rate=LEARNING_RATE)
@@ -312,6 +320,7 @@ def build_worker(
         ),
         limits=Limits(BudgetMeter(budget, epoch_samples=100, steps_samples=16), active_deadline),
         observer=journal,
+        average=None if average is None else MovingAverage(AVERAGING, model.vector, average),
         first_step=first_step,
         patience=patience,
         clock=clock,

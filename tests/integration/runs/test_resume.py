@@ -80,6 +80,7 @@ def test_where_nothing_is_left_to_chance_it_ends_as_if_nothing_had_happened_to_t
         workers={"replicas": workers},
         training__model={"name": "cnn"},
         training__optimizer__learningRate=0.02,
+        training__movingAverage={"decay": 0.99, "everySteps": 3},
         training__budget=steps(1200 // workers),
     )
     whole, killed = tmp_path / "whole", tmp_path / "killed"

@@ -54,6 +54,13 @@ class Iterate:
         add(self.live[:n], shift.momentum, alpha=shift.scale, out=out[:n])
         out[n:].copy_(self.live[n:])
 
+    def drag_(self, follower: Tensor, weight: float) -> None:
+        """Set `follower`, shape (size,), to (1 - weight) * follower + weight * x."""
+        follower.lerp_(self.live, weight)
+        shift = self._look_ahead
+        if shift is not None:
+            follower[: shift.momentum.numel()].add_(shift.momentum, alpha=weight * shift.scale)
+
     def lerp_(self, other: Tensor, weight: float, *, start: int = 0) -> None:
         """Set x from `start` on to (1 - weight) * x + weight * other in one pass.
 

@@ -17,7 +17,7 @@ from gossip_trainer.replica.layout import Layout
 from gossip_trainer.replica.memory import memory_of
 from gossip_trainer.transport.client import PeerClient
 from gossip_trainer.transport.errors import NotReady, TransportError
-from gossip_trainer.transport.wire import SnapshotHeader
+from gossip_trainer.transport.wire import SnapshotHeader, Wanted
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,18 +56,23 @@ class CensusTaker:
         client: the transport.
         layout: of the model.
         stream: draws the sample where there are more workers than are read.
+        averages: whether the workers' moving averages are read as well.
 
     Attributes:
-        mean: of the last census.
+        mean: of the workers' models, as of the last census.
+        average: of what the job's model is the mean of: their moving averages, or the models.
 
     """
 
-    def __init__(self, client: PeerClient, layout: Layout, stream: random.Random) -> None:
+    def __init__(
+        self, client: PeerClient, layout: Layout, stream: random.Random, *, averages: bool = False
+    ) -> None:
         self._client = client
         self._stream = stream
         self._vector = torch.zeros(layout.size, dtype=layout.dtype)
-        self._memory = memory_of(self._vector)
+        self._average = torch.zeros_like(self._vector) if averages else None
         self.mean = RunningMean(layout.size)
+        self.average = RunningMean(layout.size) if averages else self.mean
 
     def ask(self, workers: Sequence[Endpoint]) -> dict[str, Standing]:
         """Return the standing of everyone who answers, by member."""
@@ -99,17 +104,29 @@ class CensusTaker:
         if len(chosen) > sample:
             chosen = self._stream.sample(chosen, sample)
         self.mean.clear()
+        self.average.clear()
         readings, missed = [], []
         for worker in chosen:
             try:
-                header = self._client.pull(worker.address, self._memory, expect=worker.name)
+                header = self._read(worker)
             except NotReady:
                 continue
             except TransportError:
                 missed.append(worker.name)
                 continue
             self.mean.add(self._vector, header.weight)
+            if self._average is not None:
+                self.average.add(self._average, header.weight)
             reading = Reading(worker.name, header)
             readings.append(reading)
             visit(reading, self._vector)
         return Census(tuple(readings), tuple(missed))
+
+    def _read(self, worker: Endpoint) -> SnapshotHeader:
+        address, name = worker.address, worker.name
+        header = self._client.pull(address, memory_of(self._vector), expect=name)
+        if self._average is not None:
+            # After the model: whoever has published its last one has published its last average.
+            into = memory_of(self._average)
+            self._client.pull(address, into, expect=name, wanted=Wanted.AVERAGE)
+        return header

@@ -9,7 +9,7 @@ from typing import Self
 
 import msgspec
 
-AVERAGE, CENTRE = "average", "centre"
+AVERAGE, MOVING_AVERAGE, CENTRE = "average", "moving average", "centre"
 
 
 def _snake(name: str) -> str:
@@ -170,7 +170,7 @@ class Evaluation(Event, frozen=True):
         max_step: the newest snapshot in the average.
         workers: some workers' own models.
         final: true for the one that ends the job.
-        model: `average` or `centre`: which was tested.
+        model: `average`, `moving average` or `centre`: which was tested.
         took: seconds that reading the models and testing them took.
 
     """

@@ -2,8 +2,8 @@
 
 While workers train it reads their snapshots, tests the job's model and may end the job when the
 target is met. When all have finished it tests and saves the final model and lets everybody go. The
-job's model is the workers' average or, where there are servers, the centre they hold. The evaluator
-changes no model.
+job's model is the workers' average, of their models or of their moving averages, or, where there
+are servers, the centre they hold. The evaluator changes no model.
 """
 
 import math
@@ -23,6 +23,7 @@ from gossip_trainer.membership.roster import Endpoint
 from gossip_trainer.observability.events import (
     AVERAGE,
     CENTRE,
+    MOVING_AVERAGE,
     Evaluation,
     Started,
     Stopping,
@@ -92,7 +93,10 @@ class Evaluator:
         stream = random.Random(  # noqa: S311 - a reproducible sample
             derive_seed(task.job.spec.training.seed, "census", environment.incarnation)
         )
-        self._census = CensusTaker(network.client, task.model.layout, stream)
+        self._averages = task.job.spec.training.moving_average is not None
+        self._census = CensusTaker(
+            network.client, task.model.layout, stream, averages=self._averages
+        )
         self._contacts = Contacts()
         self._asked = time.monotonic()
 
@@ -236,9 +240,15 @@ class Evaluator:
             max_step=max(steps),
             workers=models,
             final=final,
-            model=CENTRE if self._task.job.spec.num_shards else AVERAGE,
+            model=self._model,
             took=took,
         )
+
+    @property
+    def _model(self) -> str:
+        if self._task.job.spec.num_shards:
+            return CENTRE
+        return MOVING_AVERAGE if self._averages else AVERAGE
 
     def _score(self) -> Score:
         return score(self._task.model.module, self._task.dataset, self._keep_in_touch)
@@ -251,7 +261,7 @@ class Evaluator:
         """Load the job's model; return which servers could not be read within `seconds`."""
         vector, num_shards = self._task.model.vector, self._task.job.spec.num_shards
         if not num_shards:
-            self._census.mean.write_to_(vector)
+            self._census.average.write_to_(vector)
             return ()
         deadline = time.monotonic() + seconds
         while missed := pull_centre(self._network, vector, num_shards):

@@ -32,6 +32,7 @@ from gossip_trainer.training.generation import Convention, Copy, Enter
 from gossip_trainer.training.gloo_group import GlooGroup, open_store
 from gossip_trainer.training.stance import Ballot
 from gossip_trainer.transport.errors import TransportError
+from gossip_trainer.transport.wire import Wanted
 
 log: Final = logging.getLogger(__name__)
 
@@ -234,7 +235,9 @@ class Meetings:
                 return ""
             packed = torch.empty(state.size, dtype=state.dtype)
             memory = memory_of(packed)
-            header = self._network.client.pull(donor.address, memory, expect=donor.name, full=True)
+            header = self._network.client.pull(
+                donor.address, memory, expect=donor.name, wanted=Wanted.FULL
+            )
             state.restore(packed, decode_counts(header.extra))
         except (TransportError, CollectiveError) as error:
             log.warning("the state of %s could not be copied: %s", ballot.donor, error)

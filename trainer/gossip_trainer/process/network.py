@@ -2,6 +2,7 @@
 
 import socket
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 
@@ -18,6 +19,7 @@ from gossip_trainer.transport.mailbox import Mailbox
 from gossip_trainer.transport.security import load_credentials
 from gossip_trainer.transport.server import PeerServer
 from gossip_trainer.transport.snapshots import SnapshotSource
+from gossip_trainer.transport.wire import Wanted
 
 CLOSE_SECONDS = 5.0
 
@@ -67,14 +69,14 @@ def open_network(
     snapshots: SnapshotSource,
     *,
     progress: JobProgress | None = None,
-    full: SnapshotSource | None = None,
+    others: Mapping[Wanted, SnapshotSource | None] | None = None,
     mailbox: Mailbox | None = None,
     store_port: int = 0,
     memory: str = "",
 ) -> Network:
     """Serve snapshots at the environment's address and make that known to the others.
 
-    `progress` is new by default; `full` has all that training goes on from, `mailbox` takes what
+    `progress` is new by default; `others` has what is served beside the model, `mailbox` takes what
     others send, `memory` is the path of what the process shares, if anything.
     """
     fence = task.fence
@@ -88,7 +90,7 @@ def open_network(
         task.identity,
         snapshots,
         progress,
-        full=full,
+        others=others,
         excerpts=partial(_excerpt, itemsize=task.model.layout.dtype.itemsize),
         mailbox=mailbox,
         tls=tls,

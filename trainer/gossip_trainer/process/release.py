@@ -14,7 +14,7 @@ POLL_SECONDS: Final = 0.05
 
 def save_own(seat: Seat) -> None:
     """Leave the own final model in the output folder: nobody else saves it."""
-    final = seat.snapshots.pin()
+    final = (seat.averages or seat.snapshots).pin()
     assert final is not None, "the final model is published before anyone waits for a release"
     model, name = seat.task.model, seat.task.name
     model.load_(final.vector)

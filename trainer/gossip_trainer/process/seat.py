@@ -27,6 +27,7 @@ from gossip_trainer.training.news import News
 from gossip_trainer.training.on_device import exchange_over, letters_over
 from gossip_trainer.transport.mailbox import Mailbox
 from gossip_trainer.transport.shared import SharedClient, share_memory
+from gossip_trainer.transport.wire import Wanted
 
 MAX_LETTERS = 8  # messages of peers that may lie here at once, each of the model's size
 LATE_SECONDS = 1.0  # those that begin within so long begin together
@@ -43,6 +44,7 @@ class Seat:
     metrics: WorkerMetrics
     news: News
     snapshots: Snapshots
+    averages: Snapshots | None  # of the model's moving average, if the job has one
     network: Network
     exchange: Sender
     letters: Letters
@@ -87,6 +89,7 @@ def take_seat(
     link = link_of(task.model.vector.device)
     stack.enter_context(closing(link))
     snapshots = Snapshots(task.model.layout, memory, link=link)
+    averages = _averages(stack, task)
     layout, compression = task.model.layout, task.job.spec.strategy.compression
     mailbox, letters = letters_over(
         link,
@@ -101,7 +104,7 @@ def take_seat(
         progress=progress,
         mailbox=mailbox,
         store_port=0 if lobby is None else lobby.store.port,
-        full=None if lobby is None else lobby.offer,
+        others={Wanted.FULL: None if lobby is None else lobby.offer, Wanted.AVERAGE: averages},
         memory=memory.path if memory is not None else "",
     )
     stack.enter_context(closing(network))
@@ -136,11 +139,21 @@ def take_seat(
         metrics=metrics,
         news=news,
         snapshots=snapshots,
+        averages=averages,
         network=network,
         exchange=exchange,
         letters=letters,
         leaving=threading.Event(),
     )
+
+
+def _averages(stack: ExitStack, task: Task) -> Snapshots | None:
+    """Return where the moving average is published; its copies have a link of their own."""
+    if task.job.spec.training.moving_average is None:
+        return None
+    link = link_of(task.model.vector.device)
+    stack.enter_context(closing(link))
+    return Snapshots(task.model.layout, link=link)
 
 
 def _mailbox(max_bytes: int, on_news: Callable[[], None]) -> Mailbox:

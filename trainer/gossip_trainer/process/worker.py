@@ -36,6 +36,7 @@ from gossip_trainer.training.boundary import StepBoundary
 from gossip_trainer.training.collective import Collective
 from gossip_trainer.training.ending import Limits
 from gossip_trainer.training.links import Links, Publisher
+from gossip_trainer.training.moving_average import average_of
 from gossip_trainer.training.news import News, drive
 from gossip_trainer.training.observer import Observer, Observers
 from gossip_trainer.training.optimizers import build_optimizer
@@ -44,7 +45,6 @@ from gossip_trainer.training.reports import EventObserver
 from gossip_trainer.training.schedules import rate_of
 from gossip_trainer.training.stepper import Stepper, StepRules
 from gossip_trainer.training.trace import TracedAlgorithm, TracedPublisher, digest_of
-from gossip_trainer.transport.wire import SnapshotHeader
 
 CUT_SHORT: Final = frozenset({StopReason.INTERRUPTED, StopReason.DEADLINE})
 MAX_TOLD: Final = 3  # workers that hear a leaver's last count from itself
@@ -250,8 +250,7 @@ class _Worker:
         )
         if model_from in {SEED, OWN}:
             # Not before: a model that nobody trains yet would pull back those who do.
-            header = SnapshotHeader(step=step, samples=0)
-            seat.snapshots.publish(self._boundary.x, header)
+            self._boundary.publish_first()
         seat.standing.phase = "Training"
 
 
@@ -292,6 +291,7 @@ def _boundary(
         links=links,
         limits=Limits(task.meter, spec.run_policy.active_deadline),
         observer=observer,
+        average=average_of(spec.training, task.model.vector, seat.averages),
         first_step=first_step,
         patience=spec.run_policy.start_deadline,
     )

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gossip_trainer.observability.events import CENTRE, Evaluation, Failed, Left, Replaced, Stopping
+from gossip_trainer.observability.events import (
+    AVERAGE,
+    Evaluation,
+    Failed,
+    Left,
+    Replaced,
+    Stopping,
+)
 from gossip_trainer.report.summarize import STOP_REASONS
 
 if TYPE_CHECKING:
@@ -47,13 +54,13 @@ def evaluation_line(evaluation: Evaluation) -> str:
 
 
 def model_name(model: str) -> str:
-    """Name what was tested: the averaged model, or the servers' centre."""
-    return "centre" if model == CENTRE else "averaged model"
+    """Name what was tested: the averaged model, its moving average, or the servers' centre."""
+    return "averaged model" if model == AVERAGE else model
 
 
 def _tested(evaluation: Evaluation) -> str:
     models = count(evaluation.averaged, "model")
-    return f"centre of {models}" if evaluation.model == CENTRE else f"average of {models}"
+    return f"{evaluation.model} of {models}"
 
 
 def quality(accuracy: float | None, loss: float | None) -> str:

@@ -1,6 +1,7 @@
 """Tests the job's model, as gossip_trainer.process.evaluator does.
 
-That is the average of the live workers' snapshots or, where there are servers, the centre.
+That is the average of the live workers' snapshots, of their models or of their moving averages, or,
+where there are servers, the centre.
 
 It reads them in no time: a real evaluator's transfers share links with training, which matters only
 where evaluations are frequent.
@@ -36,7 +37,9 @@ class VirtualEvaluator:
         self._target = spec.training.target
         seed = derive_seed(spec.training.seed, "census", 0)
         self._stream = random.Random(seed)  # noqa: S311 - a reproducible sample
-        self._mean = RunningMean(world.shared.layout.size)
+        self._mean = self._average = RunningMean(world.shared.layout.size)
+        if spec.training.moving_average is not None:
+            self._average = RunningMean(world.shared.layout.size)
         self._averaged = world.shared.replica()
         self.evaluations: list[Evaluation] = []
         layout = world.shared.layout
@@ -44,7 +47,7 @@ class VirtualEvaluator:
 
     def evaluate(
         self,
-        snapshots: Sequence[Snapshot],
+        snapshots: Sequence[tuple[Snapshot, Snapshot]],
         *,
         fraction: float,
         received_bytes: int,
@@ -53,26 +56,29 @@ class VirtualEvaluator:
         """Test the job's model; of many snapshots a sample while workers train.
 
         Args:
-            snapshots: the live workers' newest.
+            snapshots: the live workers' newest: their models, and what is tested the mean of.
             fraction: of the budget that is used up.
             received_bytes: what all workers have received.
             final: whether training is over.
 
         """
-        world, mean = self._world, self._mean
+        world, mean, average = self._world, self._mean, self._average
         chosen = list(snapshots)
         if not final and len(chosen) > self._sample:
             chosen = self._stream.sample(chosen, self._sample)
         with world.laps.evaluation:
             mean.clear()
-            for snapshot in chosen:
-                mean.add(snapshot.vector, snapshot.weight)
-            mean.write_to_(self._averaged.model.vector)
+            average.clear()
+            for model, tested in chosen:
+                mean.add(model.vector, model.weight)
+                if average is not mean:
+                    average.add(tested.vector, tested.weight)
+            average.write_to_(self._averaged.model.vector)
             for server in world.servers:
                 server.write_to_(self._averaged.model.vector)
             self.stationarity.note(fraction, self._averaged.model.vector, mean.consensus_distance)
             module = world.shared.show(self._averaged)
-            tested = score(module, world.dataset)
+            result = score(module, world.dataset)
             module.train()
         evaluation = Evaluation(
             # The final model is that of the moment at which the job was stopped.
@@ -82,8 +88,8 @@ class VirtualEvaluator:
             job_steps=world.standing.steps,
             received_bytes=received_bytes,
             averaged=len(chosen),
-            loss=_finite(tested.loss),
-            accuracy=tested.accuracy,
+            loss=_finite(result.loss),
+            accuracy=result.accuracy,
             consensus_distance=_finite(mean.consensus_distance),
             mean_norm=_finite(mean.norm),
             final=final,

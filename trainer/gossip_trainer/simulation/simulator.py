@@ -148,6 +148,7 @@ class Simulator:
             peers=peers,
             bell=bell,
             publisher=VirtualPublisher(world.snapshots, world.laps.publishing),
+            averages=VirtualPublisher(world.snapshots, world.laps.publishing),
             exchange=VirtualExchange(
                 endpoint.name,
                 world.clock,
@@ -170,10 +171,15 @@ class Simulator:
         return next(w for w in reversed(self.workers) if w.parts.endpoint.rank == rank)
 
     def _evaluate(self, *, final: bool = False) -> None:
-        newest = [worker.parts.publisher.newest for worker in self.workers]
+        models = [worker.parts.publisher.newest for worker in self.workers]
+        averages = [worker.parts.averages.newest for worker in self.workers]
         boundaries = [worker.boundary for worker in self.workers if worker.boundary is not None]
         self._evaluator.evaluate(
-            [snapshot for snapshot in newest if snapshot is not None],
+            [
+                (model, average or model)
+                for model, average in zip(models, averages, strict=True)
+                if model is not None
+            ],
             fraction=self._fraction(),
             received_bytes=sum(boundary.counters.received_bytes for boundary in boundaries),
             final=final,

@@ -4,7 +4,6 @@ The gradient is computed when its compute time is over: x does not change meanwh
 """
 
 from gossip_trainer.algorithms.effects import Fetch, Rank
-from gossip_trainer.algorithms.iterate import Iterate
 from gossip_trainer.errors import MembershipError
 from gossip_trainer.membership.roster import Endpoint
 from gossip_trainer.simulation.clock import Life, Process, drive
@@ -12,8 +11,8 @@ from gossip_trainer.simulation.world import Parts, World
 from gossip_trainer.training.boundary import StepBoundary
 from gossip_trainer.training.exchange import Arrived, Dispatch
 from gossip_trainer.training.links import Links
+from gossip_trainer.training.moving_average import average_of
 from gossip_trainer.training.stepper import clip_or_clear_
-from gossip_trainer.transport.wire import SnapshotHeader
 
 
 class VirtualWorker:
@@ -78,13 +77,12 @@ class VirtualWorker:
             links=links,
             limits=world.limits,
             observer=parts.observer,
+            average=average_of(world.training, parts.replica.model.vector, parts.averages),
             first_step=first_step,
             clock=lambda: world.clock.now,
             wall_clock=lambda: world.clock.now,
         )
-        parts.publisher.publish(
-            Iterate(parts.replica.model.vector), SnapshotHeader(step=first_step, samples=0)
-        )
+        self.boundary.publish_first()
         world.standing.enter(parts.endpoint)
 
     def _withdraw(self) -> None:
@@ -93,6 +91,7 @@ class VirtualWorker:
         self.parts.letters.close()
         self._world.standing.leave(self.parts.endpoint)
         self.parts.publisher.withdraw()
+        self.parts.averages.withdraw()
 
     def _train(self) -> Life:
         """Train until the boundary says that it is enough."""

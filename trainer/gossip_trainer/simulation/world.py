@@ -67,6 +67,7 @@ class Parts:
     peers: Peers
     bell: Bell
     publisher: VirtualPublisher
+    averages: VirtualPublisher  # of its moving average, where it has one
     exchange: VirtualExchange
     letters: VirtualLetters
     progress: VirtualProgress

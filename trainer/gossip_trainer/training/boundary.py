@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Generator
 from datetime import timedelta
 from enum import Enum, auto
+from functools import partial
 
 from torch.optim import Optimizer
 
@@ -28,6 +29,7 @@ from gossip_trainer.training.effects_under_way import EffectsUnderWay, Waiting
 from gossip_trainer.training.ending import Ending, Limits
 from gossip_trainer.training.full_state import FullState
 from gossip_trainer.training.links import Links
+from gossip_trainer.training.moving_average import MovingAverage
 from gossip_trainer.training.observer import Observer
 from gossip_trainer.transport.wire import SnapshotHeader
 
@@ -66,6 +68,7 @@ class StepBoundary:
         links: Links,
         limits: Limits,
         observer: Observer,
+        average: MovingAverage | None = None,
         first_step: int = 0,
         patience: timedelta = PATIENCE,
         clock: Callable[[], float] = time.monotonic,
@@ -78,6 +81,7 @@ class StepBoundary:
         self._optimizer = optimizer
         self._links = links
         self._observer = observer
+        self._average = average
         self._clock = clock
         meeting_size = 0 if links.collective is None else links.collective.size
         self._ending = Ending(
@@ -93,7 +97,12 @@ class StepBoundary:
             patience=patience,
         )
         self._state = FullState(
-            model, optimizer, algorithm, counters=self.counters, ending=self._ending
+            model,
+            optimizer,
+            algorithm,
+            average=average,
+            counters=self.counters,
+            ending=self._ending,
         )
         self._samples = 0  # of the step under way
 
@@ -173,6 +182,13 @@ class StepBoundary:
         """End the job for everyone: there is no sense in going on."""
         self._ending.diverged()
 
+    def publish_first(self) -> None:
+        """Show what the worker begins with."""
+        header = SnapshotHeader(step=self.counters.steps, samples=0)
+        self._links.snapshots.publish(self.x, header)
+        if self._average is not None:
+            self._average.publish(header)
+
     def begin_step(self) -> None:
         """Before forward."""
         self._observer.entered(Phase.COMPUTE)
@@ -236,9 +252,11 @@ class StepBoundary:
             counters.loss_sum += loss
         counters.nonfinite += skipped or not math.isfinite(loss)
         self._links.progress.count(self._samples)
-        x = self.x
-        if not self._links.snapshots.publish(x, self._header(loss)):
+        x, header = self.x, self._header(loss)
+        if not self._links.snapshots.publish(x, header):
             counters.unpublished += 1
+        if self._average is not None:
+            self._average.step_done(x, header)
         yield from self._effects.deliver(x)
         algorithm.idle = not self._links.exchange.busy
         yield from self._effects.carry_out(algorithm.on_step(x), x)
@@ -271,8 +289,14 @@ class StepBoundary:
         self._links.letters.close()
         yield from self._effects.settle(x, SETTLE_SECONDS)
         header = self._header(None, finished=not self.has_left)
+        # Who sees the final model finds the final average as well.
+        if self._average is not None:
+            yield from self._publish_last(partial(self._average.publish, header))
+        yield from self._publish_last(partial(self._links.snapshots.publish, x, header))
+
+    def _publish_last(self, publish: Callable[[], bool]) -> Waiting:
         deadline = self._clock() + FINAL_PUBLISH_SECONDS
-        while not self._links.snapshots.publish(x, header):
+        while not publish():
             if self._clock() > deadline:
                 raise RunError(f"{self._name}: no buffer for the final model came free in time")
             yield FINAL_PUBLISH_POLL_SECONDS

@@ -21,6 +21,7 @@ from gossip_trainer.replica.flat import FlatModel, iterate_of
 from gossip_trainer.replica.memory import bytes_of
 from gossip_trainer.training.counters import Counters
 from gossip_trainer.training.ending import Ending
+from gossip_trainer.training.moving_average import MovingAverage
 
 Natural = Annotated[int, msgspec.Meta(ge=0)]
 
@@ -61,22 +62,24 @@ class FullState:
         optimizer: Optimizer,
         algorithm: Algorithm,
         *,
+        average: MovingAverage | None = None,
         counters: Counters,
         ending: Ending,
     ) -> None:
         self._model = model
         self._optimizer = optimizer
         self._algorithm = algorithm
+        self._average = average
         self._counters = counters
         self._ending = ending
 
     @property
     def size(self) -> int:
         """How many elements it packs into, the same for all workers of a job."""
-        sizes = (vector.numel() for vector in self._algorithm_state().vectors)
+        kept = sum(vector.numel() for vector in (*self._averages(), *self._kept()))
         names = len(vectors_of(self._optimizer))
         moved = sum(parameter.numel() for parameter in self._parameters)
-        return self._model.vector.numel() + names * moved + sum(sizes)
+        return self._model.vector.numel() + names * moved + kept
 
     @property
     def dtype(self) -> torch.dtype:
@@ -99,7 +102,8 @@ class FullState:
 
     def pack(self) -> Tensor:
         """Return a copy of all vectors, in host memory, shape (size,)."""
-        return torch.cat([self._model.vector, *self._optimizer_vectors(), *self._kept()]).cpu()
+        own = [self._model.vector, *self._optimizer_vectors(), *self._averages()]
+        return torch.cat([*own, *self._kept()]).cpu()
 
     def digest(self) -> str:
         """Return XXH3 of what is alike on all workers that meet."""
@@ -134,7 +138,7 @@ class FullState:
                 self._optimizer.state[parameter]["step"] = step
         for group in self._optimizer.param_groups:
             group["lr"] = counts.learning_rate
-        for kept, vector in zip(self._kept(), parts, strict=True):
+        for kept, vector in zip((*self._averages(), *self._kept()), parts, strict=True):
             kept.copy_(vector)
         self._algorithm.restore(counts.algorithm)
         self._counters.steps = counts.step
@@ -147,6 +151,7 @@ class FullState:
             "vector": self._model.vector.clone(),
             "buffers": {name: each.clone() for name, each in _local_buffers(self._model)},
             "optimizer": copy.deepcopy(self._optimizer.state_dict()),
+            "averages": [vector.clone() for vector in self._averages()],
             "algorithm": {
                 "counts": list(kept.counts),
                 "vectors": [vector.clone() for vector in kept.vectors],
@@ -163,6 +168,10 @@ class FullState:
         for name, buffer in _local_buffers(self._model):
             buffer.copy_(saved["buffers"][name])
         self._optimizer.load_state_dict(saved["optimizer"])
+        # One that the job was given since then begins with the model.
+        averages = saved["averages"] or [saved["vector"]]
+        for average, vector in zip(self._averages(), averages, strict=False):
+            average.copy_(vector)
         for kept, vector in zip(self._kept(), saved["algorithm"]["vectors"], strict=True):
             kept.copy_(vector)
         self._algorithm.restore(tuple(saved["algorithm"]["counts"]))
@@ -172,7 +181,7 @@ class FullState:
 
     def _cut(self, packed: Tensor) -> Iterator[Tensor]:
         moved = [parameter.numel() for parameter in self._parameters]
-        kept = [vector.numel() for vector in self._kept()]
+        kept = [vector.numel() for vector in (*self._averages(), *self._kept())]
         names = vectors_of(self._optimizer)
         yield from torch.split(packed, [self._model.vector.numel(), *moved * len(names), *kept])
 
@@ -187,6 +196,9 @@ class FullState:
     def _parameters(self) -> list[nn.Parameter]:
         """What the optimizer moves: one flat parameter, or all of a user's model."""
         return [each for group in self._optimizer.param_groups for each in group["params"]]
+
+    def _averages(self) -> tuple[Tensor, ...]:
+        return () if self._average is None else (self._average.vector,)
 
     def _kept(self) -> tuple[Tensor, ...]:
         return self._algorithm_state().vectors

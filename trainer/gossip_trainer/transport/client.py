@@ -23,7 +23,13 @@ from gossip_trainer.transport.security import Credentials
 from gossip_trainer.transport.snapshots import Courier
 from gossip_trainer.transport.stream import Line
 from gossip_trainer.transport.verdicts import Verdict
-from gossip_trainer.transport.wire import Kind, MessageHeader, MessageId, SnapshotHeader
+from gossip_trainer.transport.wire import (
+    Kind,
+    MessageHeader,
+    MessageId,
+    SnapshotHeader,
+    Wanted,
+)
 
 T = TypeVar("T")
 
@@ -60,7 +66,7 @@ class PeerClient:
         into: memoryview,
         *,
         expect: str | None = None,
-        full: bool = False,
+        wanted: Wanted = Wanted.MODEL,
         excerpt: Excerpt | None = None,
     ) -> SnapshotHeader:
         """Fetch the newest snapshot of the peer at `address` into `into`.
@@ -70,7 +76,7 @@ class PeerClient:
             into: writable bytes, as many as the peer's snapshots have: the model's, those of a
                 server's part, or those of the excerpt. After an error they are undefined.
             expect: the member that must answer, such as "worker-3-0"; anyone if None.
-            full: ask for all that training goes on from instead of the model alone.
+            wanted: the model, its moving average, or all that training goes on from.
             excerpt: ask for that of the model alone.
 
         Raises:
@@ -82,8 +88,7 @@ class PeerClient:
         """
 
         def take(connection: Connection) -> SnapshotHeader:
-            kind = Kind.PULL_FULL if full else Kind.PULL
-            prefix = connection.ask(kind, self._courier, excerpt)
+            prefix = connection.ask(wanted.value, self._courier, excerpt)
             return connection.take_snapshot(prefix, into, self._courier)
 
         return self._exchange(address, expect, take, repeats=True)

@@ -9,6 +9,7 @@ import selectors
 import socket
 import threading
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Final
 
@@ -23,7 +24,7 @@ from gossip_trainer.transport.security import Credentials
 from gossip_trainer.transport.session import Session
 from gossip_trainer.transport.snapshots import Courier, Excerpts, SnapshotSource
 from gossip_trainer.transport.stream import Line, open_stream
-from gossip_trainer.transport.wire import Crowded, Kind, encode
+from gossip_trainer.transport.wire import Crowded, Kind, Wanted, encode
 
 log: Final = logging.getLogger(__name__)
 
@@ -40,7 +41,7 @@ class PeerServer:
         source: SnapshotSource,
         courier: Courier,
         *,
-        full: SnapshotSource | None = None,
+        others: Mapping[Wanted, SnapshotSource | None] | None = None,
         excerpts: Excerpts | None = None,
         mailbox: Mailbox | None = None,
         tls: Credentials | None = None,
@@ -49,15 +50,14 @@ class PeerServer:
     ) -> None:
         """Take over `listener`, a bound and listening TCP socket; no mailbox takes no messages.
 
-        `full` has all that training goes on from; without it nobody can copy that. `excerpts` reads
-        parts of snapshots; without it nobody gets less than the whole.
+        `source` has the model, `others` what else is given, by what it is. `excerpts` reads parts
+        of the model; without it nobody gets less than the whole.
         `fence` knows who is outdated; by default it learns that from handshakes alone.
         """
         self._listener = listener
         self._identity = identity
-        self._source = source
+        self._sources = {Wanted.MODEL: source, **(others or {})}
         self._courier = courier
-        self._full = full
         self._excerpts = excerpts
         self._mailbox = mailbox
         self._tls = tls
@@ -131,9 +131,8 @@ class PeerServer:
         session = Session(
             line,
             self._identity,
-            self._source,
+            self._sources,
             self._courier,
-            full=self._full,
             excerpts=self._excerpts,
             mailbox=self._mailbox,
             fence=self._fence,

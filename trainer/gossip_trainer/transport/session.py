@@ -1,6 +1,8 @@
 """The server's end of one connection, run by a thread of its own."""
 
 import time
+from collections.abc import Mapping
+from typing import Final
 
 from gossip_trainer.compression.excerpt import Excerpt
 from gossip_trainer.transport.errors import HandshakeRefused, Outdated, ProtocolError
@@ -28,9 +30,12 @@ from gossip_trainer.transport.wire import (
     Reply,
     Request,
     Unready,
+    Wanted,
     Welcome,
     decode,
 )
+
+_REQUESTS: Final = frozenset({Kind.STATUS, *(wanted.value for wanted in Wanted)})
 
 
 class Session:
@@ -45,14 +50,13 @@ class Session:
 
     """
 
-    def __init__(  # noqa: PLR0913 - what all connections of a server share
+    def __init__(
         self,
         line: Line,
         identity: Identity,
-        source: SnapshotSource,
+        sources: Mapping[Wanted, SnapshotSource | None],
         courier: Courier,
         *,
-        full: SnapshotSource | None,
         excerpts: Excerpts | None,
         mailbox: Mailbox | None,
         fence: Fence,
@@ -64,8 +68,7 @@ class Session:
         self.is_last = False
         self.sent_bytes = 0
         self._identity = identity
-        self._source = source
-        self._full = full
+        self._sources = sources
         self._excerpts = excerpts
         self._courier = courier
         self._mailbox = mailbox
@@ -115,7 +118,7 @@ class Session:
             raise ProtocolError(f"more follows a {prefix.kind.name} message than there may")
         if prefix.kind is Kind.SETTLE:
             reception.settle(data)
-        elif prefix.kind in {Kind.PULL, Kind.STATUS, Kind.PULL_FULL}:
+        elif prefix.kind in _REQUESTS:
             self._show(framing, prefix.kind, data)
         else:
             raise ProtocolError(f"{prefix.kind.name} came where a request is due")
@@ -123,7 +126,7 @@ class Session:
     def _show(self, framing: Framing, kind: Kind, data: memoryview) -> None:
         request = decode(Request, data)
         self._courier.receive(self.member, request.gossip)
-        source = self._full if kind is Kind.PULL_FULL else self._source
+        source = self._sources.get(Wanted.MODEL if kind is Kind.STATUS else Wanted(kind))
         snapshot = None if source is None else source.pin()
         if snapshot is None:
             framing.send(Kind.NOT_READY, Unready(gossip=self._courier.send()))

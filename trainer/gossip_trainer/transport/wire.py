@@ -4,7 +4,7 @@ Pure: no socket, no clock. What a peer wrote is checked here before anything is 
 length it names is believed beyond bounds that are known on this side.
 """
 
-from enum import IntEnum, StrEnum
+from enum import Enum, IntEnum, StrEnum
 from struct import Struct as Layout
 from typing import Annotated, Any, Final, NamedTuple, TypeVar
 
@@ -49,9 +49,18 @@ class Kind(IntEnum):
     DECLINED = 15  # Declining
     KEPT = 16  # Keeping; nothing comes back
     PULL_FULL = 17  # Request; for all that training goes on from, answered as PULL
+    PULL_AVERAGE = 18  # Request; for the model's moving average, answered as PULL
 
 
 _KINDS: Final = {int(kind): kind for kind in Kind}
+
+
+class Wanted(Enum):
+    """Which of what a member publishes; the value is the request for it."""
+
+    MODEL = Kind.PULL
+    FULL = Kind.PULL_FULL
+    AVERAGE = Kind.PULL_AVERAGE
 
 
 class Hello(msgspec.Struct, frozen=True):

@@ -9,16 +9,17 @@ from gossip_trainer.evaluation.census import CensusTaker, Reading, Standing
 from gossip_trainer.membership.roster import Endpoint
 from gossip_trainer.replica.layout import layout_of
 from gossip_trainer.transport.errors import NotReady, PeerLost
-from gossip_trainer.transport.wire import SnapshotHeader
+from gossip_trainer.transport.wire import SnapshotHeader, Wanted
 
 LAYOUT = layout_of(nn.Linear(3, 2))
 
 
 class Client:
-    """Worker r's model is all r; some are lost, some are not ready."""
+    """Worker r's model is all r, its moving average r + 0.5; some are lost, some not ready."""
 
-    def __init__(self, lost=(), unready=(), weights=None):
+    def __init__(self, lost=(), unready=(), weights=None, without_average=()):
         self.lost, self.unready, self.weights = lost, unready, weights or {}
+        self.without_average = without_average
         self.pulled = []
 
     def status(self, address, *, expect):
@@ -29,10 +30,13 @@ class Client:
             raise NotReady(expect)
         return SnapshotHeader(step=10 * rank, samples=rank, weight=self.weights.get(rank, 1.0))
 
-    def pull(self, address, into, *, expect):
+    def pull(self, address, into, *, expect, wanted=Wanted.MODEL):
         self.pulled.append(expect)
         header = self.status(address, expect=expect)
-        into[:] = torch.full((LAYOUT.size,), float(address[1])).numpy().tobytes()
+        if wanted is Wanted.AVERAGE and address[1] in self.without_average:
+            raise PeerLost("reset", f"{expect} is gone")
+        value = address[1] + (0.5 if wanted is Wanted.AVERAGE else 0.0)
+        into[:] = torch.full((LAYOUT.size,), value).numpy().tobytes()
         return header
 
 
@@ -81,6 +85,24 @@ def test_one_that_publishes_nothing_yet_is_neither_read_nor_missed(take):
     assert [reading.member for reading in census.readings] == ["worker-4-0"]
     assert census.missed == ()
     assert torch.equal(mean, torch.full((LAYOUT.size,), 4.0))
+
+
+def test_moving_averages_have_a_mean_of_their_own_over_the_same_workers_and_weights():
+    client = Client(weights={1: 0.25, 5: 1.75}, without_average={3})
+    taker = CensusTaker(client, LAYOUT, random.Random(1), averages=True)
+    census = taker.take([worker(rank) for rank in (1, 3, 5)], 9, lambda reading, vector: None)
+    assert [reading.member for reading in census.readings] == ["worker-1-0", "worker-5-0"]
+    assert census.missed == ("worker-3-0",)
+    models, averages = torch.empty(LAYOUT.size), torch.empty(LAYOUT.size)
+    taker.mean.write_to_(models)
+    taker.average.write_to_(averages)
+    torch.testing.assert_close(models, torch.full((LAYOUT.size,), 4.5))
+    torch.testing.assert_close(averages, torch.full((LAYOUT.size,), 5.0))
+
+
+def test_without_moving_averages_the_jobs_model_is_the_mean_of_the_models():
+    taker = CensusTaker(Client(), LAYOUT, random.Random(1))
+    assert taker.average is taker.mean
 
 
 def test_of_more_workers_than_the_sample_a_random_reproducible_part_is_read(take):

@@ -99,7 +99,7 @@ def make(time, client, progress, tmp_path):
         dataset = InMemoryDataset(examples, examples, num_classes=4)
         spec = SimpleNamespace(
             evaluation=SimpleNamespace(every=timedelta(seconds=every), sample=8, workers=1),
-            training=SimpleNamespace(seed=1, target=target),
+            training=SimpleNamespace(seed=1, target=target, moving_average=None),
             strategy=SimpleNamespace(type="Gossip"),
             num_shards=num_shards,
         )

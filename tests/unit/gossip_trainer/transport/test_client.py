@@ -21,6 +21,7 @@ from gossip_trainer.transport.wire import (
     Hello,
     Kind,
     Reply,
+    Wanted,
     Welcome,
     decode,
     encode,
@@ -40,17 +41,25 @@ def test_a_pull_brings_the_snapshot_and_its_header(world, published, into):
 
 def test_a_full_pull_brings_what_is_offered_beside_the_snapshot_of_whatever_size(world, published):
     state = type(published)(LARGE_BYTES)
-    server = world.serve(published, full=state)
+    server = world.serve(published, others={Wanted.FULL: state})
     into = memoryview(bytearray(LARGE_BYTES))
-    assert world.client().pull(server.address, into, full=True) == state.header
+    assert world.client().pull(server.address, into, wanted=Wanted.FULL) == state.header
     assert into == state.memory
     assert state.released.acquire(timeout=5)
+
+
+def test_a_pull_of_the_average_brings_that_and_not_the_model(world, published, into):
+    average = type(published)(len(into))
+    server = world.serve(published, others={Wanted.AVERAGE: average})
+    assert world.client().pull(server.address, into, wanted=Wanted.AVERAGE) == average.header
+    assert into == average.memory
+    assert average.released.acquire(timeout=5)
 
 
 def test_a_full_pull_from_one_that_offers_nothing_finds_it_not_ready(world, published, into):
     server = world.serve(published)
     with pytest.raises(NotReady):
-        world.client().pull(server.address, into, full=True)
+        world.client().pull(server.address, into, wanted=Wanted.FULL)
 
 
 def test_a_status_brings_the_header_alone(world, published):
