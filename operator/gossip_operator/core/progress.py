@@ -42,11 +42,12 @@ def measure(observed: Observed, history: History, ready: int) -> Progress | None
     tested = score.epoch if score is not None else 0.0
     epoch = max(*(s.epoch for s in everyone), tested, float(known.epoch or 0.0))
     fraction = max((s.fraction for s in everyone if s.fraction is not None), default=None)
+    trained_for = 0.0 if history.began is None else now - history.began
     seen = Progress(
         step=max(step, history.step, known.step or 0),
         epoch=_text(epoch) if epoch else None,
         percent=known.percent if fraction is None else max(int(100 * fraction), known.percent or 0),
-        eta_seconds=None if history.result else _eta(fraction, history, now),
+        eta_seconds=None if history.result else _eta(fraction, observed, ready, trained_for),
         samples_per_second=_rate(workers, ready),
         loss=_text(score.loss if score else None) or known.loss,
         accuracy=_text(score.accuracy if score else None) or known.accuracy,
@@ -84,10 +85,21 @@ def write_later(before: Progress | None, now: float) -> float | None:
     return COALESCE_SECONDS - (now - updated)
 
 
-def _eta(fraction: float | None, history: History, now: float) -> int | None:
-    if not fraction or history.began is None or now <= history.began:
+def _eta(fraction: float | None, observed: Observed, ready: int, trained_for: float) -> int | None:
+    """Estimate the rest by what the workers have trained in `trained_for` seconds.
+
+    In a job that was resumed, its samples and `fraction` include what earlier ones trained.
+    """
+    everyone = [report.status for report in current_reports(observed)]
+    own = [s.samples for s in everyone if s.role is Role.WORKER]
+    trained = median(own) * max(ready, len(own)) if own else 0
+    if not fraction or not trained or trained_for <= 0:
         return None
-    return round((1 - fraction) / fraction * (now - history.began))
+    assert observed.job.spec is not None
+    if (seconds := observed.job.spec.spec.training.budget.seconds) is not None:
+        return round(seconds * (1 - fraction))
+    rest = max(s.job_samples for s in everyone) * (1 - fraction) / fraction
+    return round(rest / trained * trained_for)
 
 
 def _rate(workers: Sequence[ProcessStatus], ready: int) -> str | None:

@@ -19,7 +19,8 @@ class Pace:
     Attributes:
         seconds: since the first worker began to train.
         fraction: of the budget, in [0, 1].
-        seconds_left: at the average speed so far; None as long as there is none.
+        seconds_left: at the average speed of this run's processes so far, whatever earlier ones did
+            of a run that was resumed; None as long as there is none.
 
     """
 
@@ -37,4 +38,12 @@ def pace(history: History, budget: Budget) -> Pace | None:
     alive = [worker.steps for worker in history.workers.values() if not worker.is_lost]
     done = Done(samples=history.job_samples, seconds=seconds, steps=min(alive, default=0))
     fraction = meter.fraction(done)
-    return Pace(seconds, fraction, seconds * (1 - fraction) / fraction if fraction > 0 else None)
+    gained = fraction - meter.fraction(_begun_with(history))
+    return Pace(seconds, fraction, seconds * (1 - fraction) / gained if gained > 0 else None)
+
+
+def _begun_with(history: History) -> Done:
+    """Return what the run's processes found done when the first of them began."""
+    began = [worker.began for worker in history.workers.values() if worker.began]
+    first = min(began, key=lambda record: record.time)
+    return Done(first.job_samples, seconds=0.0, steps=min(record.step for record in began))

@@ -1,11 +1,16 @@
 """How far training has come, and when that is written."""
 
+from dataclasses import replace
+
 import pytest
+from manifest_jobs import job
 from planned_world import SCORE, World, running
 
 from gossip_api.process import LastWords, Score
 from gossip_api.status import Progress
-from gossip_operator.core.progress import recorded
+from gossip_api.training import Budget
+from gossip_operator.core.history import recall
+from gossip_operator.core.progress import measure, recorded
 
 
 def progress(world):
@@ -73,13 +78,45 @@ def test_workers_that_were_told_to_go_at_the_end_tell_their_step():
     assert world.status.result.step == 70
 
 
-def test_the_rest_takes_as_long_in_proportion():
+@pytest.mark.parametrize(
+    ("job_samples", "eta"),
+    [(3000, 300), (9000, 900)],
+    ids=["from the beginning", "resumed after 6000 samples"],
+)
+def test_the_rest_takes_as_long_in_proportion_to_what_the_workers_trained(job_samples, eta):
     world = running()
-    began = world.status.began_time.timestamp()
-    world.now = began + 100
-    world.train(step=30, fraction=0.25)
+    world.now = world.status.began_time.timestamp() + 100
+    world.train(step=30, fraction=0.25, samples=1000, job_samples=job_samples)
+    world.settle()
+    assert progress(world).eta_seconds == eta
+
+
+def test_a_worker_that_came_late_does_not_make_the_rest_longer():
+    world = running()
+    world.now = world.status.began_time.timestamp() + 100
+    world.train(step=30, fraction=0.25, samples=1000, job_samples=3000)
+    world.report("mnist-worker-2-0", step=30, phase="Training", samples=1)
     world.settle()
     assert progress(world).eta_seconds == 300
+
+
+def test_the_rest_of_a_budget_of_seconds_passes_by_itself():
+    world = running()
+    world.now = world.status.began_time.timestamp() + 100
+    world.train(step=30, fraction=0.25, samples=1000, job_samples=9000)
+    seen = world.observe()
+    training = seen.job.spec.spec.training.model_copy(update={"budget": Budget(seconds=400.0)})
+    timed = job().model_copy(update={"spec": job().spec.model_copy(update={"training": training})})
+    seen = replace(seen, job=replace(seen.job, spec=timed))
+    assert measure(seen, recall(seen), ready=3).eta_seconds == 300
+
+
+def test_how_long_the_rest_takes_is_not_known_before_anybody_trained():
+    world = running()
+    world.pass_time(100)
+    world.train(step=30, fraction=0.25, job_samples=3000)  # what it resumes from
+    world.settle()
+    assert progress(world).eta_seconds is None
 
 
 def test_the_rate_of_all_is_estimated_from_those_that_were_asked():

@@ -23,6 +23,21 @@ def test_every_kind_of_budget_has_a_fraction_and_a_time_left(began, progress, bu
     assert standing.seconds_left == pytest.approx(2.0 / fraction - 2.0)
 
 
+@pytest.mark.parametrize(
+    "budget", [Budget(samples=12_800), Budget(epochs=12.8), Budget(steps_per_worker=200)]
+)
+def test_the_pace_of_a_resumed_run_is_of_what_it_has_done_itself(began, progress, budget):
+    resumed = began(model_from="checkpoint", step=80, job_samples=5120)
+    late = began(at=1.0, source="worker-1-0", model_from="worker-0-0", step=90, job_samples=5760)
+    records = [resumed, late, progress(at=2.0), progress(at=2.0, source="worker-1-0")]
+
+    standing = pace(fold(records), budget)
+
+    assert standing is not None
+    assert standing.fraction == pytest.approx(0.5)
+    assert standing.seconds_left == pytest.approx(10.0)  # a tenth took two seconds
+
+
 def test_the_slowest_worker_alive_decides_on_a_budget_of_steps(began, progress, left):
     records = [
         began(),
