@@ -10,6 +10,7 @@ import sys
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
+from multiprocessing import forkserver, resource_tracker
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
@@ -60,6 +61,14 @@ class Nursery:
         os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = "1"
         self._context = multiprocessing.get_context("forkserver")
         self._context.set_forkserver_preload(["gossip_trainer.launch.template"])
+        # An interrupt typed at the terminal reaches the fork server too. Until it has imported all
+        # that it prepares it would die of it, and then no process could be started or waited for.
+        resource_tracker.ensure_running()  # it would be started in there and unblock them
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            forkserver.ensure_running()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
     def start(
         self, environment: ProcessEnvironment, log: Path, command: OwnCommand | None = None
@@ -90,6 +99,7 @@ def run_child(environ: Mapping[str, str], log: str, threads: int) -> None:
     """
     os.setpgrp()
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})  # the fork server's is blocked
     threading.Thread(target=_end_with_launcher, name="launcher watch", daemon=True).start()
     output = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
     os.dup2(output, 1)
