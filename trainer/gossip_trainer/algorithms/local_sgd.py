@@ -16,7 +16,7 @@ References: Douillard et al., "DiLoCo: Distributed low-communication training of
 2019.
 """
 
-from gossip_trainer.algorithms.base import NOTHING, State
+from gossip_trainer.algorithms.base import NOTHING
 from gossip_trainer.algorithms.effects import Average, Effects, Rank, Wait
 from gossip_trainer.algorithms.iterate import Iterate
 from gossip_trainer.algorithms.outer_steps import OuterSteps
@@ -57,7 +57,6 @@ class LocalSGD(OuterSteps):
             momentum=momentum,
         )
         self._nesterov = nesterov
-        self._num_outer = 0
 
     def on_step(self, x: Iterate) -> Effects:
         """Every `period` steps average how far the workers moved."""
@@ -65,19 +64,8 @@ class LocalSGD(OuterSteps):
 
     def on_group(self, x: Iterate) -> Effects:
         """Average anew if the outer step that is due was lost."""
-        is_due = self._step // self._period > self._num_outer
+        is_due = self._step // self._period > self._round
         return self._outer_step(x) if is_due else NOTHING
-
-    def state(self, x: Iterate) -> State:
-        """Return the slow weights and their momentum, and how many steps were taken."""
-        self.before_step(x)
-        assert self._phi is not None
-        assert self._velocity is not None
-        return State((self._step, self._num_outer), (self._phi, self._velocity))
-
-    def restore(self, counts: tuple[int, ...]) -> None:
-        """Go on from another worker's counts."""
-        self._step, self._num_outer = counts
 
     def _outer_step(self, x: Iterate) -> Effects:
         assert self._phi is not None, "a step was begun"
@@ -88,7 +76,7 @@ class LocalSGD(OuterSteps):
         """Take the outer step and train on from there."""
         assert self._phi is not None
         assert self._velocity is not None
-        self._num_outer += 1
+        self._round += 1
         n, phi, velocity = self._num_parameters, self._phi, self._velocity
         delta = effect.vector[:n]
         velocity.mul_(self._momentum).add_(delta)

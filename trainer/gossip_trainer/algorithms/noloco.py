@@ -19,7 +19,8 @@ Of an odd number of workers one has no partner; it steps alone, with bar(x) = x_
 waited for a partner in vain. Then the pair's steps differ, and nothing is kept but that each of
 them is a proper outer step. Workers count rounds for themselves. A message of a round that is over
 is ignored, one of a round that is still to come is kept until then. A worker that takes another's
-place steps alone until it hears of a round, and takes that for its own next one.
+place steps alone until it hears of a round, and takes that for its own next one. One that goes on
+from its own state goes on counting, and waits in vain for partners who saved at a later round.
 
 Float buffers behind the parameters are averaged plainly: momentum could drive a running variance
 below zero.
@@ -97,7 +98,6 @@ class NoLoCo(OuterSteps):
         self._seed = seed
         self._codec = codec
         self._sent: Tensor | None = None  # in the round under way, as the partner sees it
-        self._round = 0
         self._knows_round = all(m.incarnation == 0 for m in view.members if m.rank == rank)
         self._awaited: Rank | None = None
         self._early: dict[tuple[Party, int], Tensor] = {}
@@ -138,6 +138,11 @@ class NoLoCo(OuterSteps):
         if isinstance(effect, Hear) and self._awaited is not None:
             self._take_outer_step_(x, x.copy())
         return NOTHING
+
+    def restore(self, counts: tuple[int, ...]) -> None:
+        """Go on from the own counts: they tell the round."""
+        super().restore(counts)
+        self._knows_round = True
 
     def _partner(self) -> Rank | None:
         if not self._knows_round:

@@ -2,7 +2,7 @@
 
 from torch import Tensor, zeros_like
 
-from gossip_trainer.algorithms.base import Algorithm
+from gossip_trainer.algorithms.base import Algorithm, State
 from gossip_trainer.algorithms.effects import Rank
 from gossip_trainer.algorithms.iterate import Iterate
 from gossip_trainer.algorithms.view import View
@@ -37,6 +37,7 @@ class OuterSteps(Algorithm):
         self._learning_rate = learning_rate
         self._momentum = momentum
         self._step = 0
+        self._round = 0  # the number of the next outer step
         self._phi: Tensor | None = None
         self._velocity: Tensor | None = None
 
@@ -45,6 +46,17 @@ class OuterSteps(Algorithm):
         if self._phi is None:
             self._phi = x.copy()
             self._velocity = zeros_like(self._phi[: self._num_parameters])
+
+    def state(self, x: Iterate) -> State:
+        """Return the slow weights and their momentum, and how many steps were taken."""
+        self.before_step(x)
+        assert self._phi is not None
+        assert self._velocity is not None
+        return State((self._step, self._round), (self._phi, self._velocity))
+
+    def restore(self, counts: tuple[int, ...]) -> None:
+        """Go on from counts that `state` returned."""
+        self._step, self._round = counts
 
     def _is_due(self) -> bool:
         """Count a local step; tell whether an outer step is due after it."""

@@ -177,3 +177,22 @@ def test_another_seed_matches_otherwise():
 
     assert partners(1) == partners(1)
     assert partners(1) != partners(2)
+
+
+def test_who_goes_on_from_its_own_state_trains_on_as_it_would_have_and_meets_its_partner():
+    def worker_of(incarnation):
+        return noloco(view=make_view(1, {0: incarnation, 1: incarnation}), momentum=0.9)
+
+    one, x = worker_of(0), Iterate(torch.zeros(1))
+    local_step(one, x, 4.0)
+    one.on_message(1, message(2.0, 0), x)
+    state = one.state(x)
+    other, at = worker_of(1), Iterate(x.copy())
+    for kept, vector in zip(other.state(at).vectors, state.vectors, strict=True):
+        kept.copy_(vector)
+    other.restore(state.counts)
+    for each, where in ((one, x), (other, at)):
+        send, *_ = local_step(each, where, 7.0)
+        assert send.scalars == (1.0,)
+        each.on_message(1, message(3.0, 1), where)
+    assert torch.equal(x.live, at.live)
