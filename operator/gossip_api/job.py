@@ -152,6 +152,20 @@ class JobSpec(Record):
             holds=lambda spec: spec.monitoring.metrics_port - spec.discovery.port not in {0, 1},
             cel="!((self.monitoring.metricsPort - self.discovery.port) in [0, 1])",
         ),
+        Rule(
+            field="checkpoint",
+            message="must be there, with writers All, for a restart in simulation.faults: without "
+            "it nobody has anything to go on from; add it or remove the restart",
+            holds=lambda spec: (
+                spec.simulation is None
+                or not spec.simulation.has_restarts
+                or spec.resume_interval is not None
+            ),
+            cel="!has(self.simulation) || !has(self.simulation.faults) "
+            "|| self.simulation.faults.all(fault, !has(fault.restart)) "
+            "|| (has(self.checkpoint) && (!has(self.checkpoint.writers) "
+            "|| self.checkpoint.writers == 'All'))",
+        ),
     )
 
     suspend: bool = False

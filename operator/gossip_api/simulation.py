@@ -96,14 +96,17 @@ class Straggler(Record):
 
 
 class Fault(Record):
-    """Something that happens to one worker."""
+    """Something that happens to one worker, or to all processes at once."""
 
     rules: ClassVar[tuple[Rule, ...]] = (
         Rule(
             field="",
-            message="set exactly one of crash, leave and join",
-            holds=lambda fault: [fault.crash, fault.leave, fault.join].count(None) == 2,
-            cel="[has(self.crash), has(self.leave), has(self.join)].exists_one(given, given)",
+            message="set exactly one of crash, leave, join and restart",
+            holds=lambda fault: (
+                [fault.crash, fault.leave, fault.join, fault.restart].count(None) == 3
+            ),
+            cel="[has(self.crash), has(self.leave), has(self.join), has(self.restart)]"
+            ".exists_one(given, given)",
         ),
     )
 
@@ -115,6 +118,9 @@ class Fault(Record):
     """The rank that ends after its step under way."""
     join: Rank | None = None
     """The rank that joins, new or again, with the model of a peer."""
+    restart: Duration | None = None
+    """All processes are lost; so long later they are back, each with what it saved last. Needs
+    `checkpoint`."""
 
 
 class Simulation(Record):
@@ -140,3 +146,8 @@ class Simulation(Record):
     """Workers that are slower than the others."""
     faults: Annotated[tuple[Fault, ...], Field(max_length=256, strict=False)] = ()
     """What happens to workers on the way."""
+
+    @property
+    def has_restarts(self) -> bool:
+        """Tell whether all processes are lost at some time."""
+        return any(fault.restart is not None for fault in self.faults)

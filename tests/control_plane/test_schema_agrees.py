@@ -269,6 +269,7 @@ BREAKING = [
         simulation(computeSeconds={"mean": 1, "distribution": "Constant", "jitter": 0.1}),
     ),
     ("simulation.faults[0]", simulation(faults=[{"at": "1s", "crash": 1, "join": 2}])),
+    ("checkpoint", simulation(faults=[{"at": "1s", "restart": "5s"}])),
 ]
 
 

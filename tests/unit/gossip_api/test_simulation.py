@@ -96,7 +96,7 @@ def test_a_link_is_full_duplex_unless_said_otherwise():
 
 @pytest.mark.parametrize("what", [{}, {"crash": 1, "join": 2}, {"crash": 1, "leave": 1, "join": 1}])
 def test_a_fault_is_exactly_one_thing(what):
-    with pytest.raises(ValidationError, match="exactly one of crash, leave and join"):
+    with pytest.raises(ValidationError, match="exactly one of crash, leave, join and restart"):
         Fault(at=timedelta(seconds=1), **what)
 
 

@@ -22,11 +22,11 @@ class Meeting:
     def __init__(self) -> None:
         self.done = Signal()
         self.samples = 0
-        self.stop = False
+        self.stop = self.save = False
         self.came = 0
         self._sum: Tensor | None = None
 
-    def add(self, vector: Tensor, *, samples: int, stop: bool) -> None:
+    def add(self, vector: Tensor, *, samples: int, wishes: Wishes) -> None:
         """Take in one worker's part."""
         if self._sum is None:
             self._sum = vector.clone()
@@ -34,7 +34,8 @@ class Meeting:
             self._sum.add_(vector)
         self.came += 1
         self.samples += samples
-        self.stop = self.stop or stop
+        self.stop = self.stop or wishes.stop
+        self.save = self.save or wishes.save
 
     def divide_(self) -> None:
         """Make the mean of the sum."""
@@ -49,7 +50,7 @@ class Meeting:
     @property
     def agreement(self) -> Agreement:
         """What all members know afterwards."""
-        return Agreement(self.samples, self.stop)
+        return Agreement(self.samples, self.stop, save=self.save)
 
 
 class Hall:
@@ -61,15 +62,19 @@ class Hall:
         self.size = size
         self._meeting = Meeting()
 
-    def enter(self, vector: Tensor, *, samples: int, stop: bool) -> Meeting:
+    def enter(self, vector: Tensor, *, samples: int, wishes: Wishes) -> Meeting:
         """Come to the meeting under way; wait for its `done` before reading the mean."""
         meeting = self._meeting
-        meeting.add(vector, samples=samples, stop=stop)
+        meeting.add(vector, samples=samples, wishes=wishes)
         if meeting.came == self.size:
             self._meeting = Meeting()
             meeting.divide_()
             self._clock.after(self.ring_seconds(vector.nbytes), meeting.done.give)
         return meeting
+
+    def clear(self) -> None:
+        """Forget who has come: all of them are lost."""
+        self._meeting = Meeting()
 
     def ring_seconds(self, num_bytes: float) -> float:
         """Return how long one all-reduce takes once all have come."""
@@ -100,9 +105,9 @@ class VirtualCollective:
 
     def begin(self, vector: Tensor, *, samples: int, wishes: Wishes) -> None:
         """Begin to replace `vector` by its mean."""
-        assert not wishes.leave, "a simulation with a collective has no faults"
+        assert not wishes.leave, "in a simulation nobody leaves a collective"
         self._vector = vector
-        self._meeting = self._hall.enter(vector, samples=samples, stop=wishes.stop)
+        self._meeting = self._hall.enter(vector, samples=samples, wishes=wishes)
         self._meeting.done.wake(self._on_news)
 
     def is_ready(self) -> bool:

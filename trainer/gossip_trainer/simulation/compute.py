@@ -11,11 +11,37 @@ from gossip_api.simulation import ComputeSeconds, Simulation
 from gossip_trainer.errors import RunError
 from gossip_trainer.seeding import derive_seed
 
-StepSeconds = Callable[[], float]
+
+class StepSeconds:
+    """Gives one worker's step times, one a call.
+
+    Args:
+        draw: draws the next.
+        incarnation: whose stream they come from.
+        drawn: how many to pass over.
+
+    Attributes:
+        drawn: how many of the stream were used.
+
+    """
+
+    def __init__(self, draw: Callable[[], float], incarnation: int, drawn: int) -> None:
+        self._draw = draw
+        self.incarnation = incarnation
+        self.drawn = 0
+        for _ in range(drawn):
+            self()
+
+    def __call__(self) -> float:
+        """Draw the next."""
+        self.drawn += 1
+        return self._draw()
 
 
-def step_seconds(simulation: Simulation, seed: int, rank: int, incarnation: int) -> StepSeconds:
-    """Return a function that draws one worker's next step time from a stream of its own.
+def step_seconds(
+    simulation: Simulation, seed: int, rank: int, incarnation: int, drawn: int = 0
+) -> StepSeconds:
+    """Return one worker's step times, from a stream of its own of which `drawn` were used before.
 
     All distributions have the job's mean. A trace is walked through in order from a line that is
     drawn, and again from its first line after its last. A straggler's times are multiplied.
@@ -24,6 +50,10 @@ def step_seconds(simulation: Simulation, seed: int, rank: int, incarnation: int)
         RunError: the trace cannot be read.
 
     """
+    return StepSeconds(_draw(simulation, seed, rank, incarnation), incarnation, drawn)
+
+
+def _draw(simulation: Simulation, seed: int, rank: int, incarnation: int) -> Callable[[], float]:
     compute = simulation.compute_seconds
     slowdowns = {straggler.worker: straggler.slowdown for straggler in simulation.stragglers}
     slowdown = slowdowns.get(rank, 1.0)
@@ -36,7 +66,9 @@ def step_seconds(simulation: Simulation, seed: int, rank: int, incarnation: int)
     return _distribution(compute, slowdown * compute.mean, stream)
 
 
-def _distribution(compute: ComputeSeconds, mean: float, stream: random.Random) -> StepSeconds:
+def _distribution(
+    compute: ComputeSeconds, mean: float, stream: random.Random
+) -> Callable[[], float]:
     sigma = compute.jitter
     match compute.distribution or ("Lognormal" if sigma else "Constant"):
         case "Constant":

@@ -10,6 +10,22 @@ from gossip_trainer.membership.roster import Endpoint, Roster
 from gossip_trainer.progress.ledger import Stop, StopReason
 
 
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What the whole job has done.
+
+    Attributes:
+        samples: of all workers, those included that are gone.
+        steps: the same in optimizer steps.
+        seconds: how long it has trained.
+
+    """
+
+    samples: int = 0
+    steps: int = 0
+    seconds: float = 0.0
+
+
 @dataclass(slots=True)
 class Standing:
     """What has been done, who is there, and whether to stop.
@@ -17,6 +33,8 @@ class Standing:
     Attributes:
         samples: of all workers, those included that are gone.
         steps: the same in optimizer steps.
+        began: when the processes that train now began.
+        earlier_seconds: how long the job had trained by then.
         stop: why the job ends; None while it goes on.
         roster: the members; another object whenever it changes.
         watchers: called when the roster changes and when the job is to end.
@@ -25,9 +43,26 @@ class Standing:
 
     samples: int = 0
     steps: int = 0
+    began: float = 0.0
+    earlier_seconds: float = 0.0
     stop: Stop | None = None
     roster: Roster = field(default_factory=Roster)
     watchers: list[Callable[[], None]] = field(default_factory=list)
+
+    def counts(self, now: float) -> Counts:
+        """Return what has been done by now."""
+        return Counts(self.samples, self.steps, self.earlier_seconds + now - self.began)
+
+    def lose_everybody(self) -> None:
+        """Forget all members and tell nobody: there is nobody left to be told."""
+        self.watchers.clear()
+        self.roster = Roster()
+
+    def go_on_from(self, counts: Counts, now: float) -> None:
+        """Count on from there: what was done since then was done in vain."""
+        self.samples, self.steps = counts.samples, counts.steps
+        self.began, self.earlier_seconds = now, counts.seconds
+        self.stop = None
 
     def end(self, reason: StopReason, by: str, at: float) -> None:
         """End the job; the first reason stays."""
@@ -53,11 +88,14 @@ class Standing:
 class VirtualProgress:
     """One worker's knowledge: everything, at once."""
 
-    began = 0.0
-
     def __init__(self, standing: Standing) -> None:
         self._standing = standing
         self.own_samples = 0
+
+    @property
+    def began(self) -> float:
+        """When the processes that train now began."""
+        return self._standing.began
 
     @property
     def samples(self) -> int:

@@ -6,6 +6,7 @@ The gradient is computed when its compute time is over: x does not change meanwh
 from gossip_trainer.algorithms.effects import Fetch, Rank
 from gossip_trainer.errors import MembershipError
 from gossip_trainer.membership.roster import Endpoint
+from gossip_trainer.simulation.checkpoints import Saved, WorkerMemory
 from gossip_trainer.simulation.clock import Life, Process, drive
 from gossip_trainer.simulation.world import Parts, World
 from gossip_trainer.training.boundary import StepBoundary
@@ -33,12 +34,20 @@ class VirtualWorker:
         self.done = False
         self.gone = False
         self._leaving = False
+        self._memory: WorkerMemory | None = None
         self._process: Process | None = None
 
-    def start(self, *, joining: bool = False) -> None:
-        """Begin to train; one that joins copies a peer's model first."""
+    @property
+    def stays(self) -> bool:
+        """Whether it is there and was not told to leave."""
+        return not self.gone and not self._leaving
+
+    def start(self, *, joining: bool = False, saved: Saved | None = None) -> None:
+        """Begin to train, or go on from what was saved; one that joins copies a peer's model."""
         if not joining:
-            self._enter(first_step=0)
+            self._enter(first_step=0, saved=saved)
+            if self._memory is not None and saved is None:
+                self._memory.begin()
         self._process = Process(self._world.clock, self._join() if joining else self._train())
         self._process.start()
 
@@ -59,7 +68,7 @@ class VirtualWorker:
         if self.done:
             self._withdraw()
 
-    def _enter(self, first_step: int) -> None:
+    def _enter(self, first_step: int, saved: Saved | None = None) -> None:
         world, parts = self._world, self.parts
         links = Links(
             snapshots=parts.publisher,
@@ -82,6 +91,10 @@ class VirtualWorker:
             clock=lambda: world.clock.now,
             wall_clock=lambda: world.clock.now,
         )
+        if saved is not None:
+            saved.load_into(self.boundary, parts)
+        if world.checkpoints is not None:
+            self._memory = WorkerMemory(world.checkpoints, self.boundary, parts)
         self.boundary.publish_first()
         world.standing.enter(parts.endpoint)
 
@@ -118,6 +131,8 @@ class VirtualWorker:
                 with world.laps.optimizer:
                     parts.optimizer.step()
             going = yield from drive(boundary.step_done(loss, skipped=not usable), parts.bell)
+            if going and self._memory is not None:
+                self._memory.after_step()
         yield from drive(boundary.finish(), parts.bell)
         self.done = True
         if self._leaving:

@@ -1,6 +1,6 @@
 """What all workers of one simulation share, and what each has for itself."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from torch.optim import Optimizer
@@ -9,11 +9,13 @@ from gossip_api.job import GossipTrainingJob
 from gossip_api.training import Training
 from gossip_trainer.algorithms.base import Algorithm
 from gossip_trainer.algorithms.effects import Shard
-from gossip_trainer.data.dataset import Batch, Dataset
+from gossip_trainer.data.dataset import Dataset
+from gossip_trainer.data.stream import BatchStream
 from gossip_trainer.membership.peers import Peers
 from gossip_trainer.membership.roster import Endpoint
 from gossip_trainer.progress.budget import BudgetMeter
 from gossip_trainer.replica.initial import initial_model
+from gossip_trainer.simulation.checkpoints import Checkpoints
 from gossip_trainer.simulation.clock import Bell, Clock
 from gossip_trainer.simulation.collective import Hall, VirtualCollective
 from gossip_trainer.simulation.compute import StepSeconds
@@ -34,7 +36,8 @@ from gossip_trainer.training.schedules import rate_of
 class World:
     """What all workers share.
 
-    `hall` only where all workers meet, `servers` only where the strategy has some.
+    `hall` only where all workers meet, `servers` only where the strategy has some, `checkpoints`
+    only where somebody will go on from them.
     """
 
     clock: Clock
@@ -49,6 +52,7 @@ class World:
     laps: Laps
     hall: Hall | None
     servers: tuple[VirtualServer, ...]
+    checkpoints: Checkpoints | None
 
     @property
     def meter(self) -> BudgetMeter:
@@ -73,7 +77,7 @@ class Parts:
     progress: VirtualProgress
     collective: VirtualCollective | None
     observer: Observer
-    batches: Iterator[Batch]
+    batches: BatchStream
     compute_gradient: GradientComputation
     step_seconds: StepSeconds
 
@@ -100,6 +104,9 @@ def build_world(job: GossipTrainingJob, dataset: Dataset) -> World:
         latency=link.latency_seconds,
         duplex=link.duplex,
     )
+    checkpoints = None
+    if simulation.has_restarts and (every := spec.resume_interval) is not None:
+        checkpoints = Checkpoints(every.total_seconds(), clock, standing)
     servers = tuple(
         VirtualServer(
             spec,
@@ -110,6 +117,7 @@ def build_world(job: GossipTrainingJob, dataset: Dataset) -> World:
                 meter.epoch(standing.samples), len(standing.roster.workers())
             ),
             lap=laps.mixing,
+            checkpoints=checkpoints,
         )
         for index in range(spec.num_shards)
     )
@@ -128,4 +136,5 @@ def build_world(job: GossipTrainingJob, dataset: Dataset) -> World:
         laps=laps,
         hall=Hall(clock, network, spec.workers.replicas) if spec.strategy.uses_collective else None,
         servers=servers,
+        checkpoints=checkpoints,
     )
