@@ -48,6 +48,11 @@ class ResumableSampler(Sampler[int]):
         """How many this pass has left."""
         return len(self._shard) - self._offset
 
+    @property
+    def is_within_pass(self) -> bool:
+        """Whether some of a pass were handed out, but not all."""
+        return self._offset > 0
+
     def advance(self, count: int) -> None:
         """Note that `count` more examples were handed out, or all that were left."""
         self._offset += count
@@ -56,7 +61,7 @@ class ResumableSampler(Sampler[int]):
 
     def end_pass(self) -> bool:
         """Go on with the next pass and leave out what is left; tell whether any was begun."""
-        was_begun = self._offset > 0
+        was_begun = self.is_within_pass
         if was_begun:
             self._epoch, self._offset = self._epoch + 1, 0
         return was_begun

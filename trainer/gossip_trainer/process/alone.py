@@ -15,10 +15,13 @@ from gossip_trainer.errors import SessionError
 LOCAL_ADDRESS = "127.0.0.1"
 
 
-def alone(job_file: str | Path | None) -> tuple[ProcessEnvironment, GossipTrainingJob]:
+def alone(
+    job_file: str | Path | None, out: str | Path | None
+) -> tuple[ProcessEnvironment, GossipTrainingJob]:
     """Return where the process stands and the job as it does it alone.
 
-    The strategy has nobody to be carried out with: alone gossip is plain SGD to the bit.
+    The strategy has nobody to be carried out with: alone gossip is plain SGD to the bit. What was
+    saved in the folder `out` is gone on with; left out, it is a new one in `runs`.
 
     Raises:
         SessionError: there is no job file.
@@ -34,7 +37,8 @@ def alone(job_file: str | Path | None) -> tuple[ProcessEnvironment, GossipTraini
     job = load_job(path)
     changes = {"workers": Workers(), "strategy": Strategy(type="Gossip"), "server": None}
     job = job.model_copy(update={"spec": job.spec.model_copy(update=changes)})
-    output = Path("runs") / f"{job.metadata.name}-alone-{time.strftime('%Y%m%d-%H%M%S')}"
+    new = Path("runs") / f"{job.metadata.name}-alone-{time.strftime('%Y%m%d-%H%M%S')}"
+    output = new if out is None else Path(out)
     output.mkdir(parents=True, exist_ok=True)
     environment = ProcessEnvironment(
         job_file=path,

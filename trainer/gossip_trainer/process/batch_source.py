@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 
+import torch
 from torch.utils.data import DataLoader
 
 from gossip_trainer.data.resumable_sampler import ResumableSampler
@@ -49,22 +50,36 @@ class BatchSource(Generic[T]):
 
 
 class SampledLoader(Generic[T]):
-    """A loader whose sampler keeps the position, told of every batch as it is handed out."""
+    """A loader whose sampler keeps the position, told of every batch as it is handed out.
 
-    def __init__(self, loader: DataLoader[T], sampler: ResumableSampler) -> None:
+    `within_pass` says whether the first pass is what is left of one that was begun earlier. A
+    loader draws a seed as a pass begins; that one has drawn it.
+    """
+
+    def __init__(
+        self, loader: DataLoader[T], sampler: ResumableSampler, *, within_pass: bool
+    ) -> None:
         self._loader = loader
         self._sampler = sampler
+        self._within_pass = within_pass
 
     def __iter__(self) -> Iterator[T]:
         assert self._loader.batch_size is not None, "checked by batch_source"
         is_empty = True
-        for batch in self._loader:
+        for batch in self._begin_pass():
             is_empty = False
             self._sampler.advance(self._loader.batch_size)
             yield batch
         if self._sampler.end_pass() and is_empty:
             # What a resumed pass had left was not enough for a batch.
             yield from self
+
+    def _begin_pass(self) -> Iterator[T]:
+        if not self._within_pass:
+            return iter(self._loader)
+        self._within_pass = False
+        with torch.random.fork_rng(devices=()):
+            return iter(self._loader)
 
 
 def batch_source(loader: Iterable[T], saved: Any) -> BatchSource[T]:
@@ -76,7 +91,8 @@ def batch_source(loader: Iterable[T], saved: Any) -> BatchSource[T]:
         if loader.batch_size is not None:
             if saved is not None:
                 sampler.load_state_dict(saved)
-            return BatchSource(SampledLoader(loader, sampler), sampler.state_dict)
+            batches = SampledLoader(loader, sampler, within_pass=sampler.is_within_pass)
+            return BatchSource(batches, sampler.state_dict)
     if isinstance(loader, StatefulLoader):
         if saved is not None:
             loader.load_state_dict(saved)

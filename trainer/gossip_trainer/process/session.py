@@ -21,6 +21,7 @@ from gossip_trainer.data.sampler import Share
 from gossip_trainer.errors import SessionError
 from gossip_trainer.process.alone import alone
 from gossip_trainer.process.batch_source import batch_source
+from gossip_trainer.process.memory import restore_random
 from gossip_trainer.process.shell import Shell, open_shell, read_environment
 from gossip_trainer.process.task import build_task, with_model
 from gossip_trainer.process.worker import Part, take_part
@@ -64,6 +65,8 @@ class Session:
         optimizer: moves the model's parameters; its learning rate is its own. Left out, the job's
             own is built, with the job's schedule.
         job: the job file for a script that is started by itself.
+        out: where such a script leaves its files, and goes on with what it saved there; a new
+            folder in `runs` where left out.
 
     """
 
@@ -73,11 +76,14 @@ class Session:
         optimizer: Optimizer | None = None,
         *,
         job: str | Path | None = None,
+        out: str | Path | None = None,
     ) -> None:
         self._model = model
         self._own_optimizer = optimizer
         self._job = job
+        self._out = out
         self._is_script = True
+        self._has_begun = False
         self._stack = ExitStack()
         self._part: Part | None = None
         self._shell: Shell | None = None
@@ -120,7 +126,7 @@ class Session:
     def _open_shell(self, stack: ExitStack) -> None:
         """Make this process a worker: of the job in its environment, or of one it has alone."""
         if _is_alone():
-            environment, document = alone(self._job)
+            environment, document = alone(self._job, self._out)
             print(f"training alone, files in {environment.output}", file=sys.stderr)  # noqa: T201
         else:
             environment, document = read_environment(os.environ), None
@@ -192,9 +198,13 @@ class Session:
     def steps(self) -> Iterator[int]:
         """Yield the number of every step until the job ends; the loop draws its own data."""
         part = self._part
-        while part is not None and part.stepper.going:
+        if part is None:
+            return
+        self._begin_loop(part)
+        while part.stepper.going:
             part.stepper.begin()
             yield part.boundary.counters.steps
+            _come_back(part)
 
     def batches(self, loader: Iterable[T]) -> Iterator[T]:
         """Yield the loader's batches, pass after pass, until the job ends.
@@ -214,6 +224,7 @@ class Session:
         if part.memory is not None:
             part.memory.position = source.state
         stepper, num_missed = part.stepper, part.num_missed
+        self._begin_loop(part)
         while stepper.going:
             num_batches = 0
             for batch in source:
@@ -225,6 +236,7 @@ class Session:
                 yield batch
                 if self.is_over:
                     return
+                _come_back(part)
             if not num_batches:
                 raise SessionError(
                     "the loader gave no batch in a whole pass; give it data, or a batch size that "
@@ -259,11 +271,23 @@ class Session:
         part.stepper.step(gathered, count)
         model.gradient.zero_()
 
+    def _begin_loop(self, part: Part) -> None:
+        """Let random numbers go on: what the script drew until here it had drawn then as well."""
+        if part.random is not None and not self._has_begun:
+            restore_random(part.random)
+        self._has_begun = True
+
     @property
     def _opened(self) -> Shell:
         if self._shell is None:
             raise SessionError("the session is not open; use it in `with Session(...) as session:`")
         return self._shell
+
+
+def _come_back(part: Part) -> None:
+    """Save if it is time to: the loop's body has done by now what it does after a step."""
+    if part.stepper.going and not part.stepper.in_step:
+        part.after_step()
 
 
 def _is_alone() -> bool:

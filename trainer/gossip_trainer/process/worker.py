@@ -8,7 +8,7 @@ saves its state and ends after its step.
 
 import signal
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
@@ -16,6 +16,7 @@ from typing import Any, Final
 import torch
 from torch.optim import Optimizer
 
+from gossip_trainer.errors import SessionError
 from gossip_trainer.membership.peers import Peers
 from gossip_trainer.observability.events import Began, Finished, Stopping
 from gossip_trainer.observability.phase_clock import Phase
@@ -23,7 +24,7 @@ from gossip_trainer.process.arrival import ask_the_others, note_beginning
 from gossip_trainer.process.join import SEED
 from gossip_trainer.process.lobby import Lobby
 from gossip_trainer.process.meeting import Meetings
-from gossip_trainer.process.memory import Memory, restore_random
+from gossip_trainer.process.memory import Memory
 from gossip_trainer.process.release import await_release, save_own
 from gossip_trainer.process.remembering import open_memory
 from gossip_trainer.process.seat import Seat, take_seat
@@ -60,8 +61,10 @@ class Part:
         boundary: what it tells the others.
         memory: what it saves; None where nothing is.
         saved: what it saved itself before this process, if it did.
+        random: where the streams of random numbers go on, if that was saved.
         was_late: whether others trained before this process came.
         live_ranks: tells which workers there are.
+        after_step: to be called after every step once the loop's body is through with it.
 
     """
 
@@ -70,8 +73,10 @@ class Part:
     boundary: StepBoundary
     memory: Memory | None
     saved: dict[str, Any] | None
+    random: Mapping[str, Any] | None
     was_late: bool
     live_ranks: Callable[[], Collection[int]]
+    after_step: Callable[[], None]
 
     @property
     def num_missed(self) -> int:
@@ -121,6 +126,7 @@ def take_part(
             yield None
             return
         yield worker.part
+        worker.check_trained()
         worker.finish()
         worker.end(alone=alone)
 
@@ -162,7 +168,6 @@ class _Worker:
             self._boundary,
             rules=StepRules(rate, spec.training.non_finite, spec.training.gradient_clipping),
             wait=self._wait,
-            after_step=self._after_step,
         )
         self.part = Part(
             stepper,
@@ -170,8 +175,10 @@ class _Worker:
             self._boundary,
             memory,
             start.saved,
+            start.saved["random"] if start.is_own and start.saved is not None else None,
             start.late,
             live_ranks=lambda: seat.network.roster().workers().keys(),
+            after_step=self._after_step,
         )
 
     def begin(self) -> bool:
@@ -182,7 +189,6 @@ class _Worker:
         torch.manual_seed(derive_seed(seed, "draws", environment.rank, environment.incarnation))
         if start.is_own and start.saved is not None:
             self._boundary.state.load(start.saved["worker"])
-            restore_random(start.saved["random"])
             self._progress.take_over(tuple(row) for row in start.saved["rows"])
         _obey_signals(seat, self._boundary)
         if self._meetings is None:
@@ -199,6 +205,19 @@ class _Worker:
         self.part.stepper.going = not is_over
         seat.metrics.phases.start(Phase.DATA)
         return True
+
+    def check_trained(self) -> None:
+        """Refuse a loop that ended by itself before it took a step.
+
+        Raises:
+            SessionError: it did; there would be nothing of this worker's in the job's model.
+
+        """
+        if self.part.stepper.going and not self._boundary.counters.own_steps:
+            raise SessionError(
+                "the loop ended without a step, and the job goes on; train in `for batch in "
+                "session.batches(loader):` and call session.step for every batch"
+            )
 
     def finish(self) -> None:
         """Take in what is still under way, publish the final model and report."""

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from gossip_trainer.algorithms.base import Algorithm, State
-from gossip_trainer.errors import CollectiveError
+from gossip_trainer.errors import CheckpointError, CollectiveError
 from gossip_trainer.replica.flat import FlatModel, iterate_of
 from gossip_trainer.replica.memory import bytes_of
 from gossip_trainer.training.counters import Counters
@@ -163,11 +163,22 @@ class FullState:
         }
 
     def load(self, saved: Mapping[str, Any]) -> None:
-        """Go on from what `save` returned, of the same job."""
+        """Go on from what `save` returned, of the same job.
+
+        Raises:
+            CheckpointError: it is of another optimizer.
+
+        """
         self._model.load_(saved["vector"])
         for name, buffer in _local_buffers(self._model):
             buffer.copy_(saved["buffers"][name])
-        self._optimizer.load_state_dict(saved["optimizer"])
+        try:
+            self._optimizer.load_state_dict(saved["optimizer"])
+        except ValueError as error:
+            raise CheckpointError(
+                f"the optimizer is not the one that was saved ({error}); go on with that one, or "
+                "begin anew with spec.training.initialModel"
+            ) from error
         # One that the job was given since then begins with the model.
         averages = saved["averages"] or [saved["vector"]]
         for average, vector in zip(self._averages(), averages, strict=False):

@@ -47,10 +47,10 @@ class Stepper:
         boundary: told when a step begins, when its gradient is ready and when it is done.
         rules: see there.
         wait: waits for news of the others, at most so many seconds.
-        after_step: called after every step that training goes on from.
 
     Attributes:
         going: whether there is more to train.
+        in_step: whether a step was begun and has not been taken yet.
 
     """
 
@@ -62,22 +62,20 @@ class Stepper:
         *,
         rules: StepRules,
         wait: Callable[[float], None],
-        after_step: Callable[[], None] = lambda: None,
     ) -> None:
         self._model = model
         self._optimizer = optimizer
         self._boundary = boundary
         self._rules = rules
         self._wait = wait
-        self._after_step = after_step
         self.going = True
-        self._has_begun = False
+        self.in_step = False
 
     def begin(self) -> None:
         """Before forward; of a step whose gradient comes in parts, before each of them."""
-        if not self._has_begun:
+        if not self.in_step:
             self._boundary.begin_step()
-        self._has_begun = True
+        self.in_step = True
 
     def step(self, compute: Callable[[], Tensor], samples: int) -> None:
         """Take a step.
@@ -92,7 +90,7 @@ class Stepper:
 
         """
         boundary, has_mean = self._boundary, self._boundary.averages_gradients
-        self._has_begun = False
+        self.in_step = False
         while True:
             loss = compute().item()
             usable = has_mean or self._check(loss)
@@ -113,8 +111,6 @@ class Stepper:
         if boundary.steps_locally and usable:
             self._optimizer.step()
         self.going = drive(boundary.step_done(loss, skipped=not usable), self._wait)
-        if self.going:
-            self._after_step()
 
     def _check(self, loss: float) -> bool:
         """Clip the gradient; tell whether it is of any use. One that is not becomes zero."""

@@ -1,10 +1,7 @@
 """A training script around a session, by itself in this process."""
 
-import signal
-
 import pytest
 import torch
-import yaml
 from safetensors.torch import load_file
 from torch import nn
 from torch.nn.functional import cross_entropy
@@ -23,50 +20,15 @@ def build():
     return nn.Sequential(nn.Flatten(), nn.Linear(64, 8), nn.ReLU(), nn.Linear(8, 10))
 
 
-@pytest.fixture(autouse=True)
-def _keep_this_process_as_it_is(monkeypatch):
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    states = torch.get_rng_state()
-    yield
-    torch.set_rng_state(states)
-    for number, handler in before.items():
-        signal.signal(number, handler)
-
-
 @pytest.fixture
-def job(tmp_path, monkeypatch):
+def job(script_job):
     """Return a function that writes a job file; runs are left beside it."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.syspath_prepend(str(tmp_path))
-    (tmp_path / "script_model.py").write_text(
+    source = (
         "from torch import nn\n"
         "def build():\n"
         "    return nn.Sequential(nn.Flatten(), nn.Linear(64, 8), nn.ReLU(), nn.Linear(8, 10))\n"
     )
-
-    def job(**training):
-        document = {
-            "apiVersion": "gossip.training/v1alpha1",
-            "kind": "GossipTrainingJob",
-            "metadata": {"name": "script"},
-            "spec": {
-                "strategy": {"type": "ElasticAveraging"},
-                "workers": {"replicas": 3},
-                "training": {
-                    "model": {"name": "script_model:build"},
-                    "data": {"name": "digits"},
-                    "batchSize": 8,
-                    "optimizer": {"name": "sgd", "learningRate": 0.5},
-                    "budget": {"stepsPerWorker": STEPS},
-                    **training,
-                },
-            },
-        }
-        path = tmp_path / "job.yaml"
-        path.write_text(yaml.safe_dump(document))
-        return path
-
-    return job
+    return lambda **training: script_job(source, training=training)
 
 
 @pytest.fixture
@@ -214,6 +176,13 @@ def test_a_loader_without_a_batch_is_no_endless_loop(job, tmp_path):
     with pytest.raises(SystemExit), Session(build(), job=job()) as session:
         list(session.batches([]))
     assert "the loader gave no batch in a whole pass" in fault(tmp_path).reason
+
+
+def test_a_loop_that_takes_no_step_while_the_job_goes_on_is_a_fault(job, loader, tmp_path):
+    with pytest.raises(SystemExit) as ended, Session(build(), job=job()) as session:
+        next(session.batches(loader))
+    assert ended.value.code == EXIT_USER_ERROR
+    assert "the loop ended without a step, and the job goes on" in fault(tmp_path).reason
 
 
 def test_steps_are_taken_only_while_the_job_goes_on(job, loader, tmp_path):

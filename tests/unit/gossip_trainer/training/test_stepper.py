@@ -80,14 +80,13 @@ def optimizer(model):
 
 @pytest.fixture
 def stepper(model, boundary, optimizer):
-    def make(*, wait=lambda seconds: None, after_step=lambda: None, **rules):
+    def make(*, wait=lambda seconds: None, **rules):
         return Stepper(
             model,
             optimizer,
             boundary,
             rules=StepRules(**rules),
             wait=wait,
-            after_step=after_step,
         )
 
     return make
@@ -241,10 +240,11 @@ def test_of_a_mean_all_judge_alike_whatever_the_own_loss(stepper, boundary, mode
     assert boundary.skipped == [False, True]
 
 
-def test_what_comes_after_a_step_comes_only_while_training_goes_on(stepper, boundary, compute):
-    boundary.steps = 2
-    told = []
-    stepper = stepper(after_step=lambda: told.append(len(boundary.losses)))
+def test_it_is_in_a_step_from_its_beginning_until_it_is_taken(stepper, compute):
+    stepper = stepper()
+    assert not stepper.in_step
+    stepper.begin()
+    stepper.begin()  # of a gradient that comes in two parts
+    assert stepper.in_step
     stepper.step(compute, 8)
-    stepper.step(compute, 8)
-    assert told == [1]
+    assert not stepper.in_step
