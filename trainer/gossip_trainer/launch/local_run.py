@@ -24,6 +24,7 @@ from gossip_trainer.launch.exit_policy import Response, Situation, respond
 from gossip_trainer.launch.last_pages import METRICS_FOLDER, last_page_of
 from gossip_trainer.launch.own_command import PLACE, OwnCommand, own_command
 from gossip_trainer.launch.processes import (
+    ENDING_SIGNALS,
     Child,
     Nursery,
     describe_exit,
@@ -33,7 +34,6 @@ from gossip_trainer.launch.processes import (
 from gossip_trainer.launch.program import require_program
 from gossip_trainer.launch.resumption import (
     CHECKPOINTS_FOLDER,
-    EVENTS,
     PEERS_FOLDER,
     check_resumable,
     make_ready,
@@ -50,6 +50,7 @@ from gossip_trainer.observability.events import (
     Replaced,
     Stopping,
 )
+from gossip_trainer.report.files import EVENTS
 
 POLL_SECONDS = 0.25
 CONCLUDE_SECONDS = 15.0  # how long workers may take to leave after the evaluator has left
@@ -58,7 +59,6 @@ INTERRUPT_SECONDS = 30.0  # how long an interrupted run may take to end well
 INTERRUPT_AGAIN_SECONDS = 1.0
 LOCAL_ADDRESS = "127.0.0.1"
 
-ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 State = Literal["succeeded", "failed", "interrupted"]
 
@@ -216,7 +216,9 @@ class _Run:
     def _pass_on_interrupt(self) -> None:
         self.passed_on_at = time.monotonic()
         for child in self.children:
-            child.send_signal(signal.SIGINT)
+            # What a script does once its session is closed is its own; an interrupt would kill it.
+            if child.name not in self.finished:
+                child.send_signal(signal.SIGINT)
 
     def advance(self) -> RunOutcome | None:
         """Look after the children once; return the outcome when the run is over."""
@@ -267,6 +269,8 @@ class _Run:
         assert code is not None
         child.process.kill()  # what it started itself ends with it, as in a container
         remove_member(self._peers, child.name)
+        if code == -signal.SIGINT and child.name in self.finished:
+            code = 0  # it had heard of the interrupt, and done as it said, when it came once more
         reason = self._reason(child, code)
         self.events.emit(Left(member=child.name, exit_code=code, reason=reason))
         if self._never_trained(child):

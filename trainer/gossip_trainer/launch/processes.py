@@ -19,6 +19,7 @@ from gossip_api.names import Member
 from gossip_trainer.launch.own_command import OwnCommand
 from gossip_trainer.launch.program import Program, start_program
 
+ENDING_SIGNALS = frozenset({signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
 END_SECONDS = 5.0
 TAIL_BYTES = 2048  # of a log, in which the last line is looked for
 
@@ -61,10 +62,10 @@ class Nursery:
         os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = "1"
         self._context = multiprocessing.get_context("forkserver")
         self._context.set_forkserver_preload(["gossip_trainer.launch.template"])
-        # An interrupt typed at the terminal reaches the fork server too. Until it has imported all
-        # that it prepares it would die of it, and then no process could be started or waited for.
+        # What ends the launcher in order may reach the whole group, as an interrupt typed at the
+        # terminal does. Without the fork server no process could be started or waited for.
         resource_tracker.ensure_running()  # it would be started in there and unblock them
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING_SIGNALS)
         try:
             forkserver.ensure_running()
         finally:
@@ -99,7 +100,7 @@ def run_child(environ: Mapping[str, str], log: str, threads: int) -> None:
     """
     os.setpgrp()
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})  # the fork server's is blocked
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING_SIGNALS)  # the fork server takes none
     threading.Thread(target=_end_with_launcher, name="launcher watch", daemon=True).start()
     output = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
     os.dup2(output, 1)

@@ -36,10 +36,11 @@ def environment(tmp_path):
     )
 
 
-def test_an_interrupt_while_the_fork_server_prepares_itself_ends_nothing(
+def test_what_ends_the_launcher_in_order_does_not_end_the_fork_server(
     nursery, environment, tmp_path
 ):
-    os.kill(forkserver._forkserver._forkserver_pid, signal.SIGINT)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        os.kill(forkserver._forkserver._forkserver_pid, number)
     child = nursery.start(environment, tmp_path / "log")
     child.process.join(60)
     assert child.exit_code == EXIT_USER_ERROR
