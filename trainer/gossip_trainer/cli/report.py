@@ -12,6 +12,7 @@ from gossip_trainer.compare.store import CELLS
 from gossip_trainer.page.sources import UnreadableRun, read_run
 from gossip_trainer.page.tensorboard import export
 from gossip_trainer.page.write import PAGE, run_labels, write_comparison_page, write_run_page
+from gossip_trainer.report.files import EVENTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -56,7 +57,12 @@ def report(request: ReportRequest) -> int:
 
 
 def leave_run_page(run: Path, to: Console) -> None:
-    """Write the page of a run that has ended into its folder, if that can be done."""
+    """Write the page of a run that has ended into its folder, if that can be done.
+
+    A run that was over before anything happened leaves none.
+    """
+    if not (run / EVENTS).stat().st_size:
+        return
     with _best_effort(to, run / PAGE):
         write_run_page([run], run / PAGE)
 
@@ -74,7 +80,8 @@ def _best_effort(to: Console, page: Path) -> Iterator[None]:
         yield
         text = f"report: {page}"
     except Exception as error:  # noqa: BLE001 - whatever it is, the run is over and counts
-        text = f"warning: {page} was not written: {type(error).__name__}: {error}"
+        said = str(error) or type(error).__name__
+        text = f"warning: {page} was not written: {said}"
     to.print(text, markup=False, highlight=False, soft_wrap=True)
 
 

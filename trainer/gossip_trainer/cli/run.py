@@ -17,7 +17,7 @@ from gossip_trainer.cli.report import leave_run_page
 from gossip_trainer.cli.run_directory import choose_run_directory
 from gossip_trainer.launch.display import OutputFormat, make_display
 from gossip_trainer.launch.local_run import RunOptions, run_locally
-from gossip_trainer.launch.resumption import check_resumable
+from gossip_trainer.launch.resumption import check_resumable, check_unfinished
 from gossip_trainer.report.files import write_report
 from gossip_trainer.report.summary import Summary, as_json
 from gossip_trainer.report.table import final_table
@@ -66,6 +66,8 @@ def run(request: RunRequest) -> int:
     if request.resume:
         out = request.path
         check_resumable(job, out)
+        if not request.overrides:
+            check_unfinished(out)
     else:
         out = choose_run_directory(request.out, job.metadata.name)
     # The user's own modules lie where the command is given, as with `python -m`; the processes of

@@ -1,5 +1,6 @@
 """A run whose processes are all gone, made ready for new ones that go on from its checkpoints."""
 
+import json
 import re
 import shutil
 from pathlib import Path
@@ -10,8 +11,8 @@ from gossip_api.names import parse_member_name
 from gossip_trainer.errors import RunError
 from gossip_trainer.observability.event_log import EventTail
 from gossip_trainer.observability.events import Started
+from gossip_trainer.report.files import EVENTS, SUMMARY
 
-EVENTS: Final = "events.jsonl"
 CHECKPOINTS_FOLDER: Final = "checkpoints"
 PEERS_FOLDER: Final = "peers"
 _ASIDE: Final = re.compile(r"events-(\d+)\.jsonl")
@@ -36,6 +37,21 @@ def check_resumable(job: GossipTrainingJob, out: Path) -> None:
         )
 
 
+def check_unfinished(out: Path) -> None:
+    """Refuse to go on with a run that came to its end.
+
+    Raises:
+        RunError: says what can be done with it.
+
+    """
+    summary = out / SUMMARY
+    if summary.exists() and json.loads(summary.read_bytes()).get("outcome") == "succeeded":
+        raise RunError(
+            f"{out} has come to its end, so there is nothing to resume; give it more to do, for "
+            f"example --set training.budget.epochs=20, or `gossip export {out}` its model"
+        )
+
+
 def make_ready(out: Path) -> int:
     """Put the earlier processes' traces aside; return the incarnation that new ones begin with.
 
@@ -48,6 +64,7 @@ def make_ready(out: Path) -> int:
     if (out / EVENTS).exists():
         logs.append((out / EVENTS).rename(out / f"events-{number}.jsonl"))
     shutil.rmtree(out / PEERS_FOLDER, ignore_errors=True)
+    (out / SUMMARY).unlink(missing_ok=True)  # it was of the earlier processes
     return 1 + max((_newest_incarnation(log) for log in logs), default=-1)
 
 

@@ -7,6 +7,7 @@ needed.
 from __future__ import annotations
 
 import math
+import warnings
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -75,7 +76,10 @@ def draw_curves(history: History, path: Path, title: str) -> None:
         figure.legend(
             handles.values(), handles.keys(), loc="outside lower center", ncols=4, frameon=False
         )
-    figure.savefig(path, format="png")
+    with warnings.catch_warnings():
+        # With a curve or two there may be no room for its labels; it is drawn all the same.
+        warnings.filterwarnings("ignore", message="constrained_layout not applied")
+        figure.savefig(path, format="png")
 
 
 def _draw_loss(axes: Axes, history: History, x: Abscissa) -> None:

@@ -1,8 +1,10 @@
+import json
+
 import pytest
 
 from gossip_api.checkpoint import Checkpoint, Storage
 from gossip_trainer.errors import RunError
-from gossip_trainer.launch.resumption import check_resumable, make_ready
+from gossip_trainer.launch.resumption import check_resumable, check_unfinished, make_ready
 from gossip_trainer.observability.event_log import EventLog, EventTail
 from gossip_trainer.observability.events import Started
 
@@ -65,3 +67,28 @@ def test_one_of_which_a_worker_has_saved_is(tmp_path, saving_job):
     folder.mkdir(parents=True)
     (folder / "manifest.json").write_text("{}")
     check_resumable(saving_job, tmp_path)
+
+
+def summary(out, outcome):
+    (out / "summary.json").write_text(json.dumps({"outcome": outcome}))
+
+
+def test_a_run_that_came_to_its_end_is_not_resumed_but_shown_what_can_be_done_with_it(tmp_path):
+    summary(tmp_path, "succeeded")
+    with pytest.raises(
+        RunError, match=r"has come to its end.*--set training\.budget.*gossip export"
+    ):
+        check_unfinished(tmp_path)
+
+
+@pytest.mark.parametrize("outcome", [None, "interrupted", "failed"])
+def test_any_other_run_is_unfinished(tmp_path, outcome):
+    if outcome is not None:
+        summary(tmp_path, outcome)
+    check_unfinished(tmp_path)
+
+
+def test_a_resumed_run_is_unfinished_whatever_the_one_before_came_to(tmp_path):
+    summary(tmp_path, "succeeded")
+    make_ready(tmp_path)
+    check_unfinished(tmp_path)
