@@ -136,6 +136,11 @@ def measure(
     return num_images / seconds, used / num_images * 1e3
 
 
+def quartiles(values: list[float]) -> str:
+    """Return the three of them."""
+    return ", ".join(f"{each:.2f}" for each in statistics.quantiles(values, method="inclusive"))
+
+
 def seconds_to_list(root: Path) -> float:
     """Return how long a folder of empty files takes, 100 classes of 1,000."""
     for number in range(NUM_NAMES):
@@ -149,7 +154,7 @@ def seconds_to_list(root: Path) -> float:
 
 
 def main(rounds: int) -> None:
-    """Let the ways take turns; print the medians."""
+    """Let the ways take turns; print medians, and quartiles of the rounds' ratios."""
     torch.set_num_threads(1)
     print(f"{NUM_PROCESSES} processes, Pillow {Image.__version__}, torch {torch.__version__}")
     ways = (ours, same, torchvision)
@@ -164,11 +169,12 @@ def main(rounds: int) -> None:
                     f"{number + 1}: {way.__name__} {rate:.0f} images/s, {cost:.2f} ms of CPU each"
                 )
     for name, each in found.items():
-        (rate, cost), pairs = map(statistics.median, zip(*each, strict=True)), (found["ours"], each)
-        ratios = [[a[i] / b[i] for a, b in zip(*pairs, strict=True)] for i in (0, 1)]
-        by_rate, by_cost = map(statistics.median, ratios)
-        print(f"{name}: medians {rate:.0f} images/s, {cost:.2f} ms of CPU each; ", end="")
-        print(f"ours by it: rate {by_rate:.2f}, CPU {by_cost:.2f}")
+        rate, cost = map(statistics.median, zip(*each, strict=True))
+        print(f"{name}: medians {rate:.0f} images/s, {cost:.2f} ms of CPU each")
+        if name != "ours":
+            pairs = list(zip(found["ours"], each, strict=True))
+            rates, costs = ([own[i] / other[i] for own, other in pairs] for i in (0, 1))
+            print(f"  ours by it, quartiles: rate {quartiles(rates)}, CPU {quartiles(costs)}")
     with tempfile.TemporaryDirectory() as root:
         print(f"{NUM_NAMES:,} names: listed in {seconds_to_list(Path(root) / 'train'):.2f} s")
 
