@@ -19,7 +19,7 @@ UNITS = {
     "ms": timedelta(milliseconds=1),
 }
 PATTERN = "^" + "".join(f"([1-9][0-9]{{0,8}}{unit})?" for unit in UNITS) + "$"
-EXPECTED = "a duration such as 500ms, 60s, 5m, 1h30m or 2d"
+EXPECTED = "a duration above zero such as 500ms, 60s, 5m, 1h30m or 2d"
 
 
 def parse_duration(text: str) -> timedelta:

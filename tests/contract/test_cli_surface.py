@@ -121,6 +121,7 @@ SURFACE = {
         "": "Check a job file and say all that is wrong with it.",
         "JOB": "Job file (YAML).",
         "--set": "Change a value of the job, such as training.batchSize=64; may be repeated.",
+        "--here": "Load data and build the model, too, on this machine.",
         "--format": "What to print.",
         "--debug": "Print the traceback of an error.",
     },

@@ -216,7 +216,7 @@ def problem(old, new):
             "status: {}\nspec:\n  evaluation: {every: 60}",
             (
                 "job.yaml:6:23: spec.evaluation.every: got 60; "
-                "must be a duration such as 500ms, 60s, 5m, 1h30m or 2d "
+                "must be a duration above zero such as 500ms, 60s, 5m, 1h30m or 2d "
                 "(time between two evaluations)"
             ),
         ),

@@ -42,7 +42,10 @@ def command(monkeypatch, capsys):
         (["nope"], "No such command 'nope'"),
         (["wait"], "Missing argument 'NAME'"),
         (["wait", "x", "--for", "nothing"], "'complete', 'began', 'ready'"),
-        (["wait", "x", "--timeout", "5"], "--timeout: got '5'; must be a duration such as"),
+        (
+            ["wait", "x", "--timeout", "5"],
+            "--timeout: got '5'; must be a duration above zero such as",
+        ),
         (["logs", "x", "--role", "boss"], "'worker', 'server', 'evaluator'"),
         (["status", "--kubeconfig", "/nowhere"], "--kubeconfig and --context"),
     ],

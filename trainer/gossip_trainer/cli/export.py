@@ -66,7 +66,8 @@ def export(request: ExportRequest) -> int:
     try:
         write_state(model.state, output, facts, model_format)
     except (OSError, RuntimeError, SafetensorError) as error:  # RuntimeError: torch.save's
-        raise InvalidCommand(f"{output}: cannot be written: {error}") from error
+        why = str(error).rpartition("] . ")[2]  # without the place in torch's own source
+        raise InvalidCommand(f"{output}: cannot be written: {why}") from error
     sys.stdout.write(f"{output}: {_in_words(model)}\n")
     return OK
 

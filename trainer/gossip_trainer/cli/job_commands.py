@@ -316,13 +316,20 @@ def topology_command(
 
 
 def validate_command(
-    job: Job, *, overrides: Overrides = None, output: Format = "text", debug: Debug = False
+    job: Job,
+    *,
+    overrides: Overrides = None,
+    here: Annotated[
+        bool, typer.Option("--here", help="Load data and build the model, too, on this machine.")
+    ] = False,
+    output: Format = "text",
+    debug: Debug = False,
 ) -> None:
     """Check a job file and say all that is wrong with it."""
 
     def command() -> int:
         from gossip_trainer.cli.validate import validate  # noqa: PLC0415 - see the docstring
 
-        return validate(job, overrides or (), output)
+        return validate(job, overrides or (), output, here=here)
 
     raise typer.Exit(guarded(command, debug=debug))

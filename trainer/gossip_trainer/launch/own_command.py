@@ -54,7 +54,8 @@ def own_command(job: GossipTrainingJob) -> OwnCommand | None:
     """Return the workers' own command; None for a job that has the built-in loop.
 
     Raises:
-        RunError: there are arguments without a command, which only an image could make sense of.
+        RunError: there are arguments without a command, which only an image could make sense of, or
+            several devices for a script.
 
     """
     container = _trainer(job)
@@ -65,6 +66,11 @@ def own_command(job: GossipTrainingJob) -> OwnCommand | None:
         raise RunError(
             f"{PLACE}.args: got {list(arguments)} without a command; they are for the entry point "
             f"of an image, and here is none: set {PLACE}.command, too"
+        )
+    if (devices := job.spec.workers.devices_per_worker) > 1:
+        raise RunError(
+            f"spec.workers.devicesPerWorker: {devices}, but {PLACE}.command is a script, which "
+            "computes on one device; leave it out, and have more workers instead"
         )
     return OwnCommand((*container.command, *arguments), _plain_variables(container))
 

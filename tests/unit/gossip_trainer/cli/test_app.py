@@ -11,7 +11,7 @@ HEAVY = (
     "matplotlib",
     "numpy",
     "sklearn",
-    "gossip_trainer.launch",
+    "gossip_trainer.launch.processes",
     "gossip_trainer.report",
 )
 

@@ -72,3 +72,27 @@ def test_a_model_of_torchvision_is_valid(gossip, job_file):
     result = gossip("validate", job_file, "--set", "training.model.name=convnext_tiny")
 
     assert (result.exit_code, result.stderr) == (0, "")
+
+
+def test_data_and_model_are_tried_on_this_machine_where_that_is_asked_for(gossip, job_file):
+    changes = ("--set", "training.model.args={hiden: [3]}")
+
+    assert gossip("validate", job_file, *changes).exit_code == 0
+    result = gossip("validate", job_file, *changes, "--here")
+
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.startswith("job.yaml: spec.training.model.args.hiden: unknown argument")
+    assert gossip("validate", job_file, "--here").exit_code == 0
+
+
+def test_a_script_on_several_devices_is_refused(gossip, job_file):
+    container = "{name: trainer, command: [python, train.py]}"
+    changes = (
+        *("--set", f"workers.template={{spec: {{containers: [{container}]}}}}"),
+        *("--set", "workers.devicesPerWorker=2"),
+    )
+
+    result = gossip("validate", job_file, *changes, "--format", "json")
+
+    (problem,) = json.loads(result.stdout)["problems"]
+    assert problem.startswith("spec.workers.devicesPerWorker: 2, but spec.workers.template.spec")
