@@ -88,7 +88,7 @@ class Evaluator:
         self._events = shell.events
         self._output = environment.output
         self._keeper = keeper
-        self._earlier: float | None = None  # seconds of training before the processes there are now
+        self._knows_earlier = False
         self._settings = task.job.spec.evaluation
         stream = random.Random(  # noqa: S311 - a reproducible sample
             derive_seed(task.job.spec.training.seed, "census", environment.incarnation)
@@ -203,8 +203,10 @@ class Evaluator:
         if not final:
             self._events.emit(evaluation)
             if self._keeper is not None:
-                began, earlier = self._network.progress.began, self._earlier or 0.0
-                self._keeper.keep(self._task.model.module, evaluation, began, earlier)
+                progress = self._network.progress
+                self._keeper.keep(
+                    self._task.model.module, evaluation, progress.began, progress.earlier_seconds
+                )
             self._check_target(average)
         return evaluation
 
@@ -221,9 +223,10 @@ class Evaluator:
         # The final models are those of the moment the job was stopped; it may have been stopped
         # before any worker began.
         now = progress.stop.at if final and progress.stop is not None else time.time()
-        if self._keeper is not None and self._earlier is None:
-            self._earlier = self._keeper.earlier_seconds(progress.began)
-        seconds = max(0.0, now - progress.began) + (self._earlier or 0.0)
+        if self._keeper is not None and not self._knows_earlier:
+            self._knows_earlier = True
+            progress.earlier_seconds = self._keeper.earlier_seconds(progress.began)
+        seconds = max(0.0, now - progress.began) + progress.earlier_seconds
         steps = [reading.header.step for reading in census.readings]
         distance = mean.consensus_distance
         return Evaluation(

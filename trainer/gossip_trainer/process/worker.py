@@ -190,6 +190,7 @@ class _Worker:
         if start.is_own and start.saved is not None:
             self._boundary.state.load(start.saved["worker"])
             self._progress.take_over(tuple(row) for row in start.saved["rows"])
+            self._progress.earlier_seconds = start.saved["worker"]["seconds"]
         _obey_signals(seat, self._boundary)
         if self._meetings is None:
             self._tell_begin(start.model_from, start.step)

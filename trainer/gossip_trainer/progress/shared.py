@@ -53,6 +53,7 @@ class JobProgress:
     Attributes:
         evaluator_heard: when the evaluator was last heard, by `clock`.
         notices: what else travels, if anything; set before anything does.
+        earlier_seconds: what the job had trained before the processes that train now.
 
     """
 
@@ -72,6 +73,7 @@ class JobProgress:
         self._others = 0
         self._released = False
         self.evaluator_heard = NEVER_HEARD
+        self.earlier_seconds = 0.0
 
     def begin(self, rank: int, incarnation: int, at: float) -> None:
         """Open this process's count.

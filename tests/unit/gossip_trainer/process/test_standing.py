@@ -93,6 +93,11 @@ def test_a_budget_of_seconds_is_used_up_by_the_clock(make):
     assert make(budget=Budget(seconds=200)).status().fraction == 0.25
 
 
+def test_the_seconds_of_earlier_processes_are_used_up_as_well(make, progress):
+    progress.earlier_seconds = 50.0
+    assert make(budget=Budget(seconds=200)).status().fraction == 0.5
+
+
 def test_a_copied_model_has_its_step_before_the_first_report(make):
     standing = make()
     standing.note(Began(model_from="worker-0-0", step=77, job_samples=0))
