@@ -40,6 +40,7 @@ MESSAGES = [
     (Kind.BUSY, Crowded(connections=8)),
     (Kind.PULL, Request(gossip=b"\x00\xff")),
     (Kind.PULL_FULL, Request(gossip=b"")),
+    (Kind.PULL_AVERAGE, Request(gossip=b"")),
     (Kind.STATUS, Request(gossip=b"")),
     (Kind.SNAPSHOT, Reply(snapshot=SnapshotHeader(step=1, samples=2, loss=None), gossip=b"")),
     (Kind.STANDING, Reply(snapshot=SnapshotHeader(1, 2, 0.5, True, 0.25, b"x"), gossip=b"g")),
