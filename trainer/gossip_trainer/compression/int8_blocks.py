@@ -36,8 +36,10 @@ def to_int8_blocks(vector: Tensor) -> Tensor:
     codes = encoded[_SCALE_BYTES * num_scales :].view(torch.int8)
     whole = size // BLOCK
     rows, coded = vector[: whole * BLOCK].view(whole, BLOCK), codes[: whole * BLOCK]
-    for start in range(0, whole, _ROWS):
-        end = min(start + _ROWS, whole)
+    # A GPU reads its memory at full speed anyway and would wait for every launch.
+    num_rows = _ROWS if vector.device.type == "cpu" else max(whole, 1)
+    for start in range(0, whole, num_rows):
+        end = min(start + num_rows, whole)
         _encode(rows[start:end], scales[start:end], coded.view(whole, BLOCK)[start:end])
     if whole < num_scales:
         rest = slice(whole * BLOCK, size)

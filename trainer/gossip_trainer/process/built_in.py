@@ -5,7 +5,6 @@ from contextlib import closing
 from gossip_trainer.process.session import Session
 from gossip_trainer.process.shell import Shell
 from gossip_trainer.process.task import Task
-from gossip_trainer.replica.placement import devices_of, num_gpus
 from gossip_trainer.training.gradient import GradientComputation
 from gossip_trainer.training.inner_group import computing_on
 from gossip_trainer.training.loop import train
@@ -20,14 +19,13 @@ def run_worker(shell: Shell, task: Task) -> None:
         if compute_gradient.scale is not None:
             session.register("scale", compute_gradient.scale)
         task.model.module.train()
-        devices = devices_of(rank, spec.workers.devices_per_worker, num_gpus())
         # What a replay does again must not depend on who was there when.
         live_ranks = None if shell.environment.trace else lambda: session.live_ranks
         stream = batches_of(spec, rank, task.dataset, session.saved_position, live_ranks=live_ranks)
         with (
             closing(stream),
             computing_on(
-                devices,
+                task.devices,
                 task.model,
                 compute_gradient,
                 spec.training,

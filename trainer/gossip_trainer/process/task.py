@@ -30,6 +30,7 @@ class Task:
     name: str  # the member's name
     dataset: Dataset
     model: FlatModel
+    devices: tuple[torch.device, ...]  # that the process computes on; the model is on the first
     identity: Identity
     meter: BudgetMeter
     fence: Fence
@@ -50,13 +51,16 @@ def build_task(
         training, input_shape=dataset.input_shape, num_classes=dataset.num_classes
     )
     try_model(training.model.name, module, dataset)
-    model = FlatModel(module.to(_home(job, environment)))
+    devices = _devices(job, environment)
+    settle_on(devices[0])
+    model = FlatModel(module.to(devices[0]))
     name = member_name(environment.role, environment.rank, environment.incarnation)
     return Task(
         job=job,
         name=name,
         dataset=dataset,
         model=model,
+        devices=devices,
         identity=Identity(
             job=environment.job_uid,
             member=name,
@@ -72,13 +76,10 @@ def build_task(
     )
 
 
-def _home(job: GossipTrainingJob, environment: ProcessEnvironment) -> torch.device:
-    """Return where the process keeps its model: a worker on its first device."""
+def _devices(job: GossipTrainingJob, environment: ProcessEnvironment) -> tuple[torch.device, ...]:
     if environment.role is not Role.WORKER:
-        return HOST
-    home = devices_of(environment.rank, job.spec.workers.devices_per_worker, num_gpus())[0]
-    settle_on(home)
-    return home
+        return (HOST,)
+    return devices_of(environment.rank, job.spec.workers.devices_per_worker, num_gpus())
 
 
 def with_model(task: Task, module: nn.Module) -> Task:
@@ -94,6 +95,7 @@ def with_model(task: Task, module: nn.Module) -> Task:
             "script computes on one device; leave it out, and have more workers instead"
         )
     model = FlatModel(module)
+    settle_on(model.vector.device)  # where the script put it, not where the job would have
     if model.layout.digest() != task.model.layout.digest():
         raise SessionError(
             f"the script's model is not spec.training.model "
@@ -101,7 +103,7 @@ def with_model(task: Task, module: nn.Module) -> Task:
             "build both by the same callable, for the evaluator builds the job's"
         )
     model.load_(task.model.vector)
-    return replace(task, model=model)
+    return replace(task, model=model, devices=(model.vector.device,))
 
 
 def _difference(wanted: Layout, found: Layout) -> str:

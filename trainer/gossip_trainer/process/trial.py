@@ -5,6 +5,7 @@ from torch import nn
 
 from gossip_trainer.data.dataset import Dataset
 from gossip_trainer.errors import GossipTrainerError, ModelError
+from gossip_trainer.replica.layout import exchanged_tensors
 
 
 def try_model(name: str, module: nn.Module, dataset: Dataset) -> None:
@@ -14,6 +15,13 @@ def try_model(name: str, module: nn.Module, dataset: Dataset) -> None:
         ModelError: it fails on the data set's examples or answers in another shape.
 
     """
+    for tensor_name, tensor in exchanged_tensors(module)[1].items():
+        if not tensor.isfinite().all():
+            raise ModelError(
+                f"spec.training.model {name}: {tensor_name} has values that are not finite, which "
+                "become nan when models are averaged; register such a buffer with "
+                "persistent=False, or as bool"
+            )
     inputs, targets = next(iter(dataset.test_batches(2)))
     expected = (*targets.shape, dataset.num_classes)
     module.eval()

@@ -4,6 +4,9 @@ Reference: "CUDA semantics" in PyTorch's documentation, on streams, pinned memor
 allocator.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 from torch import Tensor
 
@@ -29,11 +32,9 @@ class CudaCopyStream:
     def copy_out_(self, out: Tensor, source: Tensor, after: object) -> None:
         """Copy `source` to host memory once the computation has passed `after`; wait for it."""
         assert isinstance(after, torch.cuda.Event)
-        with torch.cuda.stream(self._stream):
+        with self._beside():
             self._stream.wait_event(after)
             out.copy_(source, non_blocking=True)
-            copied = self._stream.record_event()
-        copied.synchronize()
 
     def host_vector(self, size: int, dtype: torch.dtype) -> Tensor:
         """Return zeros in pinned memory: from any other a copy goes through the driver's first."""
@@ -43,9 +44,19 @@ class CudaCopyStream:
         """Return a copy on the GPU that the computation may use; wait for it."""
         # The memory comes from the side stream's pool: that of the computation might be of a
         # tensor just freed, which its kernels still read.
-        with torch.cuda.stream(self._stream):
+        with self._beside():
             copy = vector.to(self._device, non_blocking=True)
-            copied = self._stream.record_event()
-        copy.record_stream(self._computation)
-        copied.synchronize()
+            copy.record_stream(self._computation)
         return copy
+
+    @contextmanager
+    def _beside(self) -> Iterator[None]:
+        """Give what the body begins to the side stream, and wait until it is done."""
+        # A thread begins on the first GPU. The stream's own context would go back to that and make
+        # it hold memory of every process; the device's goes back without touching it.
+        with torch.cuda.device(self._device), torch.cuda.stream(self._stream):
+            yield
+            # One that sleeps: the default event's wait keeps a core busy.
+            done = torch.cuda.Event(blocking=True)  # type: ignore[no-untyped-call]
+            self._stream.record_event(done)
+            done.synchronize()

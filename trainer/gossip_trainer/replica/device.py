@@ -166,7 +166,11 @@ class SideLink:
 
     def bring_in(self, vector: Tensor) -> Tensor:
         """Return `vector`, of host memory, on the device, once it is there."""
-        return self._stream.copy_in(vector)
+        try:
+            return self._stream.copy_in(vector)
+        except BaseException as error:
+            self._failure = error  # the training thread is to hear of it, too
+            raise
 
     def host_vector(self, size: int, dtype: torch.dtype) -> Tensor:
         """Return zeros in host memory, shape (size,)."""

@@ -15,8 +15,18 @@ def num_gpus() -> int:
     """Return how many GPUs this process sees.
 
     Not to be asked in a process that others are forked from: CUDA does not survive it.
+
+    Raises:
+        PlacementError: there are some, but this PyTorch cannot use them.
+
     """
-    return torch.cuda.device_count() if torch.cuda.is_available() else 0
+    found = torch.cuda.device_count()  # asks the driver, before CUDA starts
+    if found and not torch.cuda.is_available():
+        raise PlacementError(
+            f"there are {found} GPU(s), but PyTorch for CUDA {torch.version.cuda} cannot use them; "
+            "update the node's driver, or take an image for an older CUDA"
+        )
+    return found
 
 
 def devices_of(rank: int, per_worker: int, gpus: int) -> tuple[torch.device, ...]:

@@ -46,7 +46,7 @@ class Saved:
         """Copy what a worker consists of."""
         scale, seconds = parts.compute_gradient.scale, parts.step_seconds
         return cls(
-            worker=boundary.state.save(),
+            worker=copy.deepcopy(boundary.state.save()),
             position=parts.batches.state(),
             scale=None if scale is None else scale.state_dict(),
             incarnation=seconds.incarnation,

@@ -43,6 +43,10 @@ class Group(Protocol):
         """Begin to receive one vector."""
         ...
 
+    def abort(self) -> None:
+        """End, whatever is under way."""
+        ...
+
 
 class Fabric:
     """One process's end.
@@ -99,6 +103,11 @@ class Fabric:
     def take_(self, batch: Batch) -> None:
         """Fill `batch`, in host memory, with what the leader gives."""
         self._pass(lambda each: self._batches.recv([each], LEADER, 0), batch)
+
+    def close(self) -> None:
+        """End, before the store does: until then a thread of NCCL's keeps asking it."""
+        if self._is_on_gpu:
+            self._vectors.abort()
 
     def _pass(self, begin: Callable[[Tensor], Work], batch: Batch) -> None:
         for each in batch:

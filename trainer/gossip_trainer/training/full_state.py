@@ -4,7 +4,6 @@ It is what a late worker copies of one that it is to meet in collectives: the mo
 left it, the optimizer's state, the algorithm's, and how far both are.
 """
 
-import copy
 import math
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any
@@ -128,7 +127,7 @@ class FullState:
             for parameter in self._parameters:
                 vector = next(parts)
                 if counts.has_optimizer:
-                    self._optimizer.state[parameter][name] = vector.view_as(parameter).clone()
+                    self._optimizer.state[parameter][name] = _laid_like(parameter, vector)
         if counts.has_optimizer and "betas" in self._optimizer.param_groups[0]:
             is_fused = self._optimizer.param_groups[0].get("fused")
             for parameter in self._parameters:
@@ -145,16 +144,19 @@ class FullState:
         self._ending.go_on_from(counts.job_samples, counts.since)
 
     def save(self) -> dict[str, Any]:
-        """Return a copy of all of it, and of what is each worker's own: integer buffers, counts."""
+        """Return all of it, and what is each worker's own: integer buffers, counts.
+
+        The tensors are those in use: they are to be copied before the next step.
+        """
         kept = self._algorithm_state()
         return {
-            "vector": self._model.vector.clone(),
-            "buffers": {name: each.clone() for name, each in _local_buffers(self._model)},
-            "optimizer": copy.deepcopy(self._optimizer.state_dict()),
-            "averages": [vector.clone() for vector in self._averages()],
+            "vector": self._model.vector,
+            "buffers": dict(_local_buffers(self._model)),
+            "optimizer": self._optimizer.state_dict(),
+            "averages": list(self._averages()),
             "algorithm": {
                 "counts": list(kept.counts),
-                "vectors": [vector.clone() for vector in kept.vectors],
+                "vectors": list(kept.vectors),
             },
             "steps": self._counters.steps,
             "agreed_samples": self._ending.agreed_samples,
@@ -179,6 +181,11 @@ class FullState:
                 f"the optimizer is not the one that was saved ({error}); go on with that one, or "
                 "begin anew with spec.training.initialModel"
             ) from error
+        for parameter in self._parameters:
+            state = self._optimizer.state.get(parameter, {})
+            for name in vectors_of(self._optimizer):
+                if state.get(name) is not None:
+                    state[name] = _laid_like(parameter, state[name])
         # One that the job was given since then begins with the model.
         averages = saved["averages"] or [saved["vector"]]
         for average, vector in zip(self._averages(), averages, strict=False):
@@ -223,6 +230,12 @@ def _local_buffers(model: FlatModel) -> Iterator[tuple[str, Tensor]]:
     for name, buffer in model.module.named_buffers():
         if not buffer.is_floating_point():
             yield name, buffer
+
+
+def _laid_like(parameter: Tensor, vector: Tensor) -> Tensor:
+    """Return a copy that lies in memory as the parameter does, which fused kernels insist on."""
+    laid = torch.empty_like(parameter, requires_grad=False)
+    return laid.copy_(vector.view_as(parameter))
 
 
 def encode_counts(counts: Counts) -> bytes:

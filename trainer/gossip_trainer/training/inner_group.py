@@ -233,7 +233,9 @@ def computing_on(
         deadline = time.monotonic() + START_SECONDS
         for follower in followers:
             follower.await_ready(deadline)
-        yield InnerGroup(model, compute, followers, _meet(plan, followers))
+        fabric = _meet(plan, followers)
+        stack.callback(fabric.close)
+        yield InnerGroup(model, compute, followers, fabric)
 
 
 def _share_threads(devices: Sequence[torch.device]) -> int:

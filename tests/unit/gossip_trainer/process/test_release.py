@@ -1,11 +1,14 @@
 import threading
+from types import SimpleNamespace
 
 import pytest
 
 from gossip_api.names import Role
+from gossip_trainer.errors import RunError
 from gossip_trainer.process import release as module
-from gossip_trainer.process.release import await_release
+from gossip_trainer.process.release import await_release, pin_final
 from gossip_trainer.progress.shared import JobProgress
+from gossip_trainer.transport.wire import SnapshotHeader
 
 
 class Time:
@@ -72,3 +75,34 @@ def test_it_notices_at_once_that_it_is_to_leave(progress):
     leaving = threading.Event()
     leaving.set()
     assert not await_release(JobProgress(lambda: 0.0), leaving)
+
+
+class Published:
+    """Snapshots of which the last arrives late."""
+
+    def __init__(self, *headers):
+        self.headers, self.released = list(headers), 0
+
+    def pin(self):
+        header = self.headers[0]
+        if len(self.headers) > 1:
+            self.headers.pop(0)
+        return header and SimpleNamespace(header=header, release=self._release)
+
+    def _release(self):
+        self.released += 1
+
+
+def test_the_final_model_is_waited_for_where_its_copy_is_under_way(monkeypatch):
+    monkeypatch.setattr(module, "POLL_SECONDS", 0.0)
+    before, final = SnapshotHeader(7, 7), SnapshotHeader(8, 8, finished=True)
+    published = Published(None, before, before, final)
+    assert pin_final(published).header is final
+    assert published.released == 2
+
+
+def test_a_final_model_that_never_arrives_is_an_error(monkeypatch):
+    monkeypatch.setattr(module, "POLL_SECONDS", 0.0)
+    monkeypatch.setattr(module, "RELEASE_SECONDS", 0.01)
+    with pytest.raises(RunError, match="did not arrive"):
+        pin_final(Published(SnapshotHeader(7, 7)))

@@ -47,3 +47,18 @@ def test_what_the_model_itself_says_is_told_as_it_is():
     with pytest.raises(ModelError, match=r"^spec\.training\.model\.args\.precision"):
         try_model("quadratic", build_quadratic(input_shape=(3,), num_classes=1), data)
     assert data.train_batch(torch.tensor([0])).inputs.dtype == torch.float64
+
+
+def test_what_would_become_nan_when_it_is_averaged_is_refused_and_what_is_not_exchanged_is_not():
+    class Masked(nn.Module):
+        def __init__(self, persistent):
+            super().__init__()
+            self.inner = nn.Sequential(nn.Flatten(), nn.Linear(64, 10))
+            self.register_buffer("mask", torch.tensor([-torch.inf, 0.0]), persistent=persistent)
+
+        def forward(self, inputs):
+            return self.inner(inputs)
+
+    try_model("m:f", Masked(persistent=False), digits.load())
+    with pytest.raises(ModelError, match="m:f: mask has values that are not finite"):
+        try_model("m:f", Masked(persistent=True), digits.load())

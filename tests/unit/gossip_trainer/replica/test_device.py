@@ -203,3 +203,11 @@ def test_workers_of_one_machine_take_turns_at_its_gpus():
 def test_a_worker_with_too_few_gpus_says_what_to_ask_for():
     with pytest.raises(PlacementError, match=r"spec\.workers\.devicesPerWorker: 4.*sees 2 GPU"):
         devices_of(0, 4, gpus=2)
+
+
+def test_a_copy_to_the_device_that_fails_is_heard_of_where_the_model_is_trained(link, copies):
+    copies.failure = RuntimeError("out of memory")
+    with pytest.raises(RuntimeError):
+        link.bring_in(filled(1))
+    with pytest.raises(DeviceError, match="failed: out of memory"):
+        assert not link.busy
