@@ -51,6 +51,8 @@ class TrainedModel:
 def find_trained_model(run: str, *, best: bool) -> TrainedModel:
     """Return the final model of a run, or the last that was evaluated where there is none.
 
+    A run that was cut short and resumed has a final model of that time: the later one counts.
+
     Args:
         run: directory of a run, or folder or bucket's URL of a job's checkpoints.
         best: return the best of all that were evaluated instead.
@@ -69,7 +71,8 @@ def find_trained_model(run: str, *, best: bool) -> TrainedModel:
                 f"{run}: keeps no best model; a job does that if it has spec.checkpoint"
             )
         return max((found, *([final] if final else [])), key=lambda model: model.merit)
-    found = final or _newest(root, LAST)
+    there = [model for model in (final, _newest(root, LAST)) if model is not None]
+    found = max(there, key=lambda model: model.samples, default=None)
     if found is None:
         raise InvalidCommand(
             f"{run}: holds no model; a job leaves one at its end, and with spec.checkpoint at "

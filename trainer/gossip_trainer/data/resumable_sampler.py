@@ -1,7 +1,8 @@
 """A worker's share of a map-style data set, for the `DataLoader` of a script.
 
 A loader asks its sampler for more than it has handed out, for it decodes ahead. So the sampler does
-not note what was asked for: whoever takes the batches tells it.
+not note what was asked for: whoever takes the batches tells it. Where nobody does, it only goes
+from one pass to the next.
 """
 
 from collections.abc import Iterator, Mapping
@@ -23,6 +24,9 @@ class ResumableSampler(Sampler[int]):
         seed: the job's.
         stream: whose order it is: two that share a part walk through it differently.
 
+    Attributes:
+        is_told: whether somebody tells what was handed out.
+
     Raises:
         DataError: the share would be empty.
 
@@ -36,13 +40,18 @@ class ResumableSampler(Sampler[int]):
                 f"share {share.index} of {share.count} is empty: there are only {num_examples} "
                 "training examples; use fewer workers"
             )
+        self._num_examples = num_examples
+        self._share = share
         self._seed = seed
         self._stream = stream
         self._epoch = self._offset = 0
+        self.is_told = False
 
     def __iter__(self) -> Iterator[int]:
         order = draw_order(self._shard, self._seed, self._stream, self._epoch)
         yield from order[self._offset :].tolist()
+        if not self.is_told:
+            self._epoch += 1
 
     def __len__(self) -> int:
         """How many this pass has left."""
@@ -68,18 +77,29 @@ class ResumableSampler(Sampler[int]):
 
     def state_dict(self) -> dict[str, Any]:
         """Return where it is."""
-        return {"epoch": self._epoch, "offset": self._offset, "size": len(self._shard)}
+        share = [self._share.index, self._share.count]
+        return {
+            "epoch": self._epoch,
+            "offset": self._offset,
+            "share": share,
+            "examples": self._num_examples,
+        }
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Go on from there.
 
+        In another share of the same data, as after a change of the number of workers, that is the
+        beginning of the next pass: what was left of the last one is divided differently now.
+
         Raises:
-            DataError: it is the place in another share.
+            DataError: it is the place in other data.
 
         """
-        if state_dict["size"] != len(self._shard):
+        if state_dict["examples"] != self._num_examples:
             raise DataError(
-                f"what was saved is of a share of {state_dict['size']} examples, and this one has "
-                f"{len(self._shard)}; go on with the data and workers of the start"
+                f"what was saved is of {state_dict['examples']} examples, and these are "
+                f"{self._num_examples}; go on with the data of the start"
             )
         self._epoch, self._offset = state_dict["epoch"], state_dict["offset"]
+        if state_dict["share"] != [self._share.index, self._share.count]:
+            self._epoch, self._offset = self._epoch + 1, 0

@@ -29,6 +29,7 @@ class Situation:
         replace_lost: whether lost workers are replaced.
         ending: the budget is used up, the target met or the job interrupted: no worker is replaced.
         concluded: the evaluator has left with the result.
+        first: the incarnation of the processes that began together.
 
     """
 
@@ -37,6 +38,7 @@ class Situation:
     replace_lost: bool
     ending: bool
     concluded: bool = False
+    first: int = 0
 
 
 def respond(member: Member, exit_code: int, situation: Situation) -> Response:
@@ -49,12 +51,13 @@ def respond(member: Member, exit_code: int, situation: Situation) -> Response:
         return Response.GO_ON
     if member.role is not Role.WORKER:
         # There is one of each, and workers from whom it can begin anew.
-        return _replace(member) if situation.workers_left else Response.FAIL
+        return _replace(member, situation) if situation.workers_left else Response.FAIL
     if situation.replace_lost and not situation.ending:
-        return _replace(member)
+        return _replace(member, situation)
     wanted = 1 if situation.ending else situation.min_workers
     return Response.FAIL if situation.workers_left < wanted else Response.GO_ON
 
 
-def _replace(member: Member) -> Response:
-    return Response.REPLACE if member.incarnation < MAX_REPLACEMENTS else Response.FAIL
+def _replace(member: Member, situation: Situation) -> Response:
+    replaced = member.incarnation - situation.first
+    return Response.REPLACE if replaced < MAX_REPLACEMENTS else Response.FAIL

@@ -108,7 +108,7 @@ def run_locally(
         RunError: the run cannot be resumed, or its own command cannot be run here.
 
     """
-    first = 0
+    command, first = _own_command(job, options), 0
     if options.resume:
         check_resumable(job, options.out)
         first = make_ready(options.out)
@@ -117,7 +117,7 @@ def run_locally(
     if options.metrics:
         (options.out / METRICS_FOLDER).mkdir(exist_ok=True)
     (options.out / "job.yaml").write_text(resolved_yaml(job))
-    run = _Run(job, options, first)
+    run = _Run(job, options, command, first)
     try:
         with _signals(run):
             run.start()
@@ -163,6 +163,7 @@ class _Run:
 
     job: GossipTrainingJob
     options: RunOptions
+    own_command: OwnCommand | None
     first: int = 0  # the incarnation of the processes that begin together
     children: list[Child] = field(default_factory=list)
     uid: str = field(default_factory=lambda: str(uuid.uuid4()))
@@ -179,11 +180,9 @@ class _Run:
     events: EventLog = field(init=False)
     tail: EventTail = field(init=False)
     nursery: Nursery = field(init=False)
-    own_command: OwnCommand | None = field(init=False)
     fresh: list[Record] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.own_command = _own_command(self.job, self.options)
         path = self.options.out / EVENTS
         self.events = EventLog(path, "launcher")
         self.tail = EventTail(path)
@@ -305,6 +304,7 @@ class _Run:
             replace_lost=self.options.replace_lost,
             ending=self.stopping or self.interrupts > 0,
             concluded=self.concluded_at is not None,
+            first=self.first,
         )
 
     def _min_workers(self) -> int:

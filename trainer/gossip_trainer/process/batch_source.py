@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 
 import torch
-from torch.utils.data import DataLoader
+from torch.utils.data import BatchSampler
 
 from gossip_trainer.data.resumable_sampler import ResumableSampler
 
@@ -52,23 +52,21 @@ class BatchSource(Generic[T]):
 class SampledLoader(Generic[T]):
     """A loader whose sampler keeps the position, told of every batch as it is handed out.
 
-    `within_pass` says whether the first pass is what is left of one that was begun earlier. A
-    loader draws a seed as a pass begins; that one has drawn it.
+    A loader draws a seed as a pass begins. What is left of one that was begun earlier has drawn it.
     """
 
-    def __init__(
-        self, loader: DataLoader[T], sampler: ResumableSampler, *, within_pass: bool
-    ) -> None:
+    def __init__(self, loader: Iterable[T], sampler: ResumableSampler, batch_size: int) -> None:
         self._loader = loader
         self._sampler = sampler
-        self._within_pass = within_pass
+        self._batch_size = batch_size
+        self._within_pass = sampler.is_within_pass
+        sampler.is_told = True
 
     def __iter__(self) -> Iterator[T]:
-        assert self._loader.batch_size is not None, "checked by batch_source"
         is_empty = True
         for batch in self._begin_pass():
             is_empty = False
-            self._sampler.advance(self._loader.batch_size)
+            self._sampler.advance(self._batch_size)
             yield batch
         if self._sampler.end_pass() and is_empty:
             # What a resumed pass had left was not enough for a batch.
@@ -86,15 +84,24 @@ def batch_source(loader: Iterable[T], saved: Any) -> BatchSource[T]:
     """Return the loader with its position, put where it was saved if it can be."""
     if isinstance(loader, Stream):
         return BatchSource(loader, loader.state)
-    if isinstance(loader, DataLoader) and isinstance(loader.sampler, ResumableSampler):
-        sampler = loader.sampler
-        if loader.batch_size is not None:
-            if saved is not None:
-                sampler.load_state_dict(saved)
-            batches = SampledLoader(loader, sampler, within_pass=sampler.is_within_pass)
-            return BatchSource(batches, sampler.state_dict)
-    if isinstance(loader, StatefulLoader):
+    # Only this has the sampler where Accelerate has prepared the loader.
+    batches = getattr(loader, "batch_sampler", None)
+    if isinstance(batches, BatchSampler) and isinstance(batches.sampler, ResumableSampler):
+        sampler = batches.sampler
+        if saved is not None:
+            sampler.load_state_dict(saved)
+        return BatchSource(SampledLoader(loader, sampler, batches.batch_size), sampler.state_dict)
+    if isinstance(loader, StatefulLoader) and _tells(loader):
         if saved is not None:
             loader.load_state_dict(saved)
         return BatchSource(loader, loader.state_dict)
     return BatchSource(loader, lambda: None)
+
+
+def _tells(loader: StatefulLoader) -> bool:
+    """Tell whether a loader knows its position: Accelerate's has the methods in any case."""
+    try:
+        loader.state_dict()
+    except AttributeError:
+        return False
+    return True

@@ -220,10 +220,13 @@ class Session:
         part = self._part
         if part is None:
             return
-        source = batch_source(loader, self.saved_position)
+        is_first = not self._has_begun
+        source = batch_source(loader, self.saved_position if is_first else None)
         if part.memory is not None:
             part.memory.position = source.state
-        stepper, num_missed = part.stepper, part.num_missed
+        stepper, num_missed = part.stepper, part.num_missed if is_first else 0
+        # What a resumed pass had left may have been nothing.
+        may_be_empty = is_first and self.saved_position is not None
         self._begin_loop(part)
         while stepper.going:
             num_batches = 0
@@ -237,11 +240,12 @@ class Session:
                 if self.is_over:
                     return
                 _come_back(part)
-            if not num_batches:
+            if not num_batches and not may_be_empty:
                 raise SessionError(
                     "the loader gave no batch in a whole pass; give it data, or a batch size that "
                     "is not above what there is with drop_last"
                 )
+            may_be_empty = False
 
     def step(self, loss: Tensor | Callable[[], Tensor], *, samples: int | None = None) -> None:
         """Step the optimizer, exchange, report, save when it is time, and clear the gradient.

@@ -122,6 +122,7 @@ def take_part(
             meetings = open_meetings(seat, lobby, has_model=has_model)
             stack.enter_context(closing(meetings))
         worker = _Worker(seat, start, memory, optimizer, meetings)
+        stack.enter_context(_obeying_signals(seat, worker.part.boundary))
         if not worker.begin():
             yield None
             return
@@ -149,7 +150,7 @@ class _Worker:
         self._meetings = meetings
         self._progress = seat.network.progress
         self._wait = seat.metrics.phases.waiting(seat.news.wait)
-        rate = None
+        rate, self._settings = None, list[dict[str, Any]]()
         if optimizer is None:
             optimizer = build_optimizer(
                 spec.training.optimizer,
@@ -157,6 +158,7 @@ class _Worker:
                 num_weights=task.model.layout.num_weights,
             )
             rate = rate_of(spec, task.meter.total_epochs)
+            self._settings = [_settings_of(group) for group in optimizer.param_groups]
         self._observer = EventObserver(
             seat.events, seat.network.server, optimizer, first_step=start.step
         )
@@ -189,9 +191,13 @@ class _Worker:
         torch.manual_seed(derive_seed(seed, "draws", environment.rank, environment.incarnation))
         if start.is_own and start.saved is not None:
             self._boundary.state.load(start.saved["worker"])
+            # The job's own optimizer is set as the job has it now.
+            for group, own in zip(self.part.optimizer.param_groups, self._settings, strict=False):
+                group.update(own)
             self._progress.take_over(tuple(row) for row in start.saved["rows"])
-            self._progress.earlier_seconds = start.saved["worker"]["seconds"]
-        _obey_signals(seat, self._boundary)
+        elif start.saved is not None:
+            self._boundary.state.count_on(start.saved["worker"])
+        self._progress.earlier_seconds = self._boundary.earlier_seconds
         if self._meetings is None:
             self._tell_begin(start.model_from, start.step)
         elif drive(self._boundary.assemble(), self._wait):
@@ -317,8 +323,17 @@ def _boundary(
     )
 
 
-def _obey_signals(seat: Seat, boundary: StepBoundary) -> None:
-    """SIGTERM ends this worker after its step, SIGINT the job for everyone."""
+def _settings_of(group: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what of an optimizer's group is set by the job and not by its schedule."""
+    return {name: value for name, value in group.items() if name not in {"params", "lr"}}
+
+
+@contextmanager
+def _obeying_signals(seat: Seat, boundary: StepBoundary) -> Iterator[None]:
+    """SIGTERM ends this worker after its step, SIGINT the job for everyone.
+
+    What a script does afterwards they end as they did before.
+    """
 
     def leave(_signal: int, _frame: object) -> None:
         seat.standing.phase = "Leaving"  # at once: nobody is to begin anything with it
@@ -328,5 +343,10 @@ def _obey_signals(seat: Seat, boundary: StepBoundary) -> None:
     def interrupt(_signal: int, _frame: object) -> None:
         seat.network.progress.end(StopReason.INTERRUPTED, seat.task.name, time.time())
 
-    signal.signal(signal.SIGTERM, leave)
-    signal.signal(signal.SIGINT, interrupt)
+    handlers = {signal.SIGTERM: leave, signal.SIGINT: interrupt}
+    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -170,6 +170,11 @@ class StepBoundary:
         self._ending.has_saved()
 
     @property
+    def earlier_seconds(self) -> float:
+        """How long the job had trained before the processes that train now."""
+        return self._ending.earlier_seconds
+
+    @property
     def state(self) -> FullState:
         """All that the worker trains on from."""
         return self._state

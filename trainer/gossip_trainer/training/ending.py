@@ -6,7 +6,7 @@ the others wait for it.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import NamedTuple
@@ -87,6 +87,19 @@ class Ending:
     def seconds(self) -> float:
         """How long the job has trained."""
         return self.earlier_seconds + max(0.0, self._wall_clock() - self._progress.began)
+
+    def times(self) -> dict[str, float]:
+        """Return what a successor counts the job's seconds on from."""
+        earlier, now = self.earlier_seconds, self._wall_clock()
+        return {"seconds": self.seconds, "earlier": earlier, "at": now}
+
+    def count_on(self, times: Mapping[str, float]) -> None:
+        """Count the job's seconds on from what another process of this rank returned.
+
+        Of what it did since the processes that train now began, they count the seconds themselves.
+        """
+        is_theirs = times["at"] > self._progress.began
+        self.earlier_seconds = times["earlier" if is_theirs else "seconds"]
 
     @property
     def is_to_save(self) -> bool:

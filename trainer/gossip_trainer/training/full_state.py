@@ -48,6 +48,7 @@ class Counts(msgspec.Struct, frozen=True, array_like=True):
     algorithm: tuple[int, ...]
 
 
+_GO_ON = "go on with that one, or begin anew with spec.training.initialModel"
 _ENCODER = msgspec.msgpack.Encoder()
 _DECODER = msgspec.msgpack.Decoder(Counts)
 
@@ -161,26 +162,20 @@ class FullState:
             "steps": self._counters.steps,
             "agreed_samples": self._ending.agreed_samples,
             "samples_since_meeting": self._ending.samples_since_meeting,
-            "seconds": self._ending.seconds,
+            "times": self._ending.times(),
         }
 
     def load(self, saved: Mapping[str, Any]) -> None:
         """Go on from what `save` returned, of the same job.
 
         Raises:
-            CheckpointError: it is of another optimizer.
+            CheckpointError: it is of another optimizer or strategy.
 
         """
         self._model.load_(saved["vector"])
         for name, buffer in _local_buffers(self._model):
             buffer.copy_(saved["buffers"][name])
-        try:
-            self._optimizer.load_state_dict(saved["optimizer"])
-        except ValueError as error:
-            raise CheckpointError(
-                f"the optimizer is not the one that was saved ({error}); go on with that one, or "
-                "begin anew with spec.training.initialModel"
-            ) from error
+        self._load_optimizer(saved["optimizer"])
         for parameter in self._parameters:
             state = self._optimizer.state.get(parameter, {})
             for name in vectors_of(self._optimizer):
@@ -190,12 +185,30 @@ class FullState:
         averages = saved["averages"] or [saved["vector"]]
         for average, vector in zip(self._averages(), averages, strict=False):
             average.copy_(vector)
-        for kept, vector in zip(self._kept(), saved["algorithm"]["vectors"], strict=True):
+        vectors = saved["algorithm"]["vectors"]
+        if len(vectors) != len(self._kept()):
+            raise CheckpointError(f"the strategy is not the one that was saved; {_GO_ON}")
+        for kept, vector in zip(self._kept(), vectors, strict=True):
             kept.copy_(vector)
         self._algorithm.restore(tuple(saved["algorithm"]["counts"]))
         self._counters.steps = saved["steps"]
         self._ending.go_on_from(saved["agreed_samples"], saved["samples_since_meeting"])
-        self._ending.earlier_seconds = saved["seconds"]
+        self._ending.count_on(saved["times"])
+
+    def count_on(self, saved: Mapping[str, Any]) -> None:
+        """Count only the job's seconds on from what `save` returned."""
+        self._ending.count_on(saved["times"])
+
+    def _load_optimizer(self, saved: Mapping[str, Any]) -> None:
+        settings = self._optimizer.defaults.keys()
+        if any(settings - group.keys() for group in saved["param_groups"]):
+            raise CheckpointError(f"the optimizer is not the one that was saved; {_GO_ON}")
+        try:
+            self._optimizer.load_state_dict(dict(saved))
+        except ValueError as error:
+            raise CheckpointError(
+                f"the optimizer is not the one that was saved ({error}); {_GO_ON}"
+            ) from error
 
     def _cut(self, packed: Tensor) -> Iterator[Tensor]:
         moved = [parameter.numel() for parameter in self._parameters]

@@ -123,6 +123,14 @@ def test_a_run_that_was_killed_has_the_last_model_that_was_evaluated(gossip, run
     assert load_file("model.safetensors")["x"] == 1.0
 
 
+def test_of_a_run_that_was_cut_short_and_went_on_the_later_model_counts(gossip, run):
+    keep(run / "checkpoints", "last", accuracy=0.5, value=1.0, step=400_000)
+
+    result = gossip("export", run)
+
+    assert "the last model, after 400,000 samples" in result.stdout
+
+
 @pytest.mark.parametrize(("best", "value"), [(0.9, 2.0), (0.1, 3.0)])
 def test_the_best_is_the_best_of_all_the_final_one_included(gossip, best, value):
     keep("kept", "best", accuracy=best, value=2.0)

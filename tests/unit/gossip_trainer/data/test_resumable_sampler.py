@@ -2,6 +2,7 @@ import itertools
 
 import pytest
 import torch
+from accelerate import Accelerator
 from torch.utils.data import DataLoader, TensorDataset
 
 from gossip_trainer.data.resumable_sampler import ResumableSampler
@@ -21,15 +22,14 @@ def test_shares_are_disjoint_and_cover_all():
 
 def test_every_pass_has_an_order_of_its_own():
     one = sampler()
-    first = list(one)
-    one.advance(len(first))
-    second = list(one)
+    first, second = list(one), list(one)
     assert (sorted(first), first) == (sorted(second), first)
     assert first != second
 
 
 def test_what_was_asked_for_but_not_handed_out_comes_again():
     one = sampler()
+    one.is_told = True
     assert list(one) == list(one)
 
 
@@ -38,9 +38,17 @@ def test_an_empty_share_is_refused():
         sampler(2, examples=2)
 
 
-def test_the_place_in_another_share_is_refused():
-    with pytest.raises(DataError, match="of a share of 20 examples, and this one has 7"):
-        sampler().load_state_dict(sampler(0, 1).state_dict())
+def test_the_place_in_other_data_is_refused():
+    with pytest.raises(DataError, match="is of 20 examples, and these are 30"):
+        sampler(examples=30).load_state_dict(sampler().state_dict())
+
+
+def test_with_another_share_of_the_same_data_the_next_pass_begins():
+    one, other, fresh = sampler(0, 3), sampler(1, 4), sampler(1, 4)
+    one.advance(3)
+    other.load_state_dict(one.state_dict())
+    list(fresh)
+    assert list(other) == list(fresh)
 
 
 def batches_of(loader, saved=None):
@@ -63,3 +71,52 @@ def test_a_loader_goes_on_where_the_worker_was(batches, drop_last):
     rest = [next(stream)[0] for _ in range(6)]
     resumed = batches_of(loader(), states[-1])
     assert [next(resumed)[0] for _ in range(6)] == rest
+
+
+def test_a_loader_that_accelerate_has_prepared_goes_on_where_the_worker_was():
+    data = TensorDataset(torch.arange(20))
+
+    def loader():
+        accelerator = Accelerator(cpu=True)
+        return accelerator.prepare(DataLoader(data, batch_size=3, sampler=sampler()))
+
+    stream = batches_of(loader())
+    states = [next(stream)[1] for _ in range(2)]
+    rest = [next(stream)[0] for _ in range(6)]
+    resumed = batches_of(loader(), states[-1])
+    assert [next(resumed)[0] for _ in range(6)] == rest
+
+
+def test_a_loader_with_the_methods_of_a_state_but_none_begins_a_new_pass():
+    accelerator = Accelerator(cpu=True)
+    loader = accelerator.prepare(DataLoader(TensorDataset(torch.arange(20)), batch_size=3))
+    source = batch_source(loader, {"of": "another"})
+    assert len(list(source)) == 7
+    assert source.state() is None
+
+
+class Stateful:
+    """Hands out 0, 1 and 2, pass after pass."""
+
+    def __init__(self):
+        self.place = 0
+
+    def __iter__(self):
+        while self.place < 3:
+            self.place += 1
+            yield (torch.tensor([self.place - 1]),)
+        self.place = 0
+
+    def state_dict(self):
+        return {"place": self.place}
+
+    def load_state_dict(self, state):
+        self.place = state["place"]
+
+
+@pytest.mark.parametrize("batches", [1, 2, 3, 4])
+def test_a_loader_that_keeps_its_own_place_goes_on_there(batches):
+    stream = batches_of(Stateful())
+    states = [next(stream)[1] for _ in range(batches)]
+    resumed = batches_of(Stateful(), states[-1])
+    assert [next(resumed)[0] for _ in range(5)] == [next(stream)[0] for _ in range(5)]

@@ -33,6 +33,12 @@ def test_a_rank_is_not_replaced_for_ever():
     assert respond(worn_out, KILLED, situation(replace_lost=True)) is Response.FAIL
 
 
+def test_replacements_are_counted_from_the_processes_that_began_together():
+    one = Member(Role.WORKER, 2, MAX_REPLACEMENTS + 3)
+    assert respond(one, KILLED, situation(replace_lost=True, first=4)) is Response.REPLACE
+    assert respond(one, KILLED, situation(replace_lost=True, first=3)) is Response.FAIL
+
+
 def test_nobody_is_replaced_once_the_job_ends():
     ending = situation(replace_lost=True, ending=True, workers_left=1, min_workers=4)
     assert respond(WORKER, KILLED, ending) is Response.GO_ON

@@ -1,5 +1,7 @@
 """A script's loop that is cut off and goes on from what it saved, as if nothing had happened."""
 
+import itertools
+
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -37,7 +39,7 @@ def run(script_job, tmp_path):
     """Return what runs the script: from its start, or from what it saved, to an end it is given."""
     path = script_job(MODEL, checkpoint={"storage": {"claimName": "any"}})
 
-    def run(out, *, save_at=None, killed_at=None):
+    def run(out, *, save_at=None, killed_at=None, in_turns_of=None):
         model = build()
         optimizer = torch.optim.AdamW(model.parameters(), lr=0.01)
         scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=STEPS)
@@ -45,7 +47,7 @@ def run(script_job, tmp_path):
             session.register("scheduler", scheduler)
             loader = DataLoader(data(), batch_size=8, sampler=session.sampler(data()))
             memory = session._part.memory
-            for images, labels in session.batches(loader):
+            for images, labels in batches_of(session, loader, in_turns_of):
                 loss = cross_entropy(model(images), labels)
                 loss.backward()
                 session.step(loss, samples=len(labels))
@@ -67,6 +69,12 @@ def build():
     return script_model.build()
 
 
+def batches_of(session, loader, in_turns_of):
+    """Yield a session's batches, from one call for all or from one for every so many."""
+    while not session.is_over:
+        yield from itertools.islice(session.batches(loader), in_turns_of)
+
+
 def same(one, other):
     return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
 
@@ -77,6 +85,13 @@ def test_it_ends_with_the_same_bits_wherever_it_was_saved(run, save_at):
     with pytest.raises(Killed):
         run("cut", save_at=save_at, killed_at=save_at + 1)
     assert same(run("cut"), whole)
+
+
+def test_a_loop_that_asks_for_batches_again_and_again_does_not_go_back(run):
+    whole = run("whole", in_turns_of=2)
+    with pytest.raises(Killed):
+        run("cut", save_at=3, killed_at=4, in_turns_of=2)
+    assert same(run("cut", in_turns_of=2), whole)
 
 
 def test_what_a_loop_does_after_a_step_is_saved_with_the_step(run, tmp_path):

@@ -1,5 +1,7 @@
 """A training script around a session, by itself in this process."""
 
+import signal
+
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -190,3 +192,12 @@ def test_steps_are_taken_only_while_the_job_goes_on(job, loader, tmp_path):
     with Session(model, job=job()) as session:
         train(session, loader, model, [])
         assert list(session.batches(loader)) == list(session.steps()) == []
+
+
+def test_once_the_session_is_closed_signals_do_what_they_did_before(job, loader):
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    model = build()
+    with Session(model, job=job()) as session:
+        assert signal.getsignal(signal.SIGINT) is not before[signal.SIGINT]
+        train(session, loader, model, [])
+    assert {number: signal.getsignal(number) for number in before} == before

@@ -214,3 +214,20 @@ def test_where_all_meet_they_save_after_the_same_step(ending):
     assert ending.is_to_save
     ending.has_saved()
     assert not ending.is_to_save
+
+
+def test_a_process_of_a_resumed_job_counts_on_from_all_that_was_trained(ending, progress):
+    before = ending(wall=5040.0)
+    times = before.times()
+    assert times == {"seconds": 40.0, "earlier": 0.0, "at": 5040.0}
+    later = JobProgress(Clock())
+    later.begin(0, 1, 6000.0)
+    resumed = Ending("worker-0-1", Limits(before._limits.meter), later, wall_clock=Clock(6010.0))
+    resumed.count_on(times)
+    assert resumed.seconds == 50.0
+
+
+def test_a_replacement_in_a_running_job_counts_no_second_twice(ending, progress):
+    replacement = ending(wall=5060.0)  # the others still train, since 5000
+    replacement.count_on({"seconds": 130.0, "earlier": 90.0, "at": 5040.0})
+    assert replacement.seconds == 150.0

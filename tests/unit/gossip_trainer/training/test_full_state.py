@@ -10,7 +10,7 @@ from gossip_api.training import Optimizer as Settings
 from gossip_trainer.algorithms.all_reduce import AllReduce
 from gossip_trainer.algorithms.local_sgd import LocalSGD
 from gossip_trainer.algorithms.view import make_view
-from gossip_trainer.errors import CollectiveError
+from gossip_trainer.errors import CheckpointError, CollectiveError
 from gossip_trainer.progress.budget import BudgetMeter
 from gossip_trainer.progress.shared import JobProgress
 from gossip_trainer.replica.flat import FlatModel, iterate_of
@@ -124,3 +124,15 @@ def test_between_outer_steps_the_workers_own_points_may_differ():
 def test_numbers_that_make_no_sense_are_refused(data):
     with pytest.raises(CollectiveError, match="numbers that make no sense"):
         decode_counts(data)
+
+
+def test_another_optimizer_than_the_saved_one_is_refused_although_its_vectors_fit():
+    saved = Trained(OPTIMIZERS["momentum"]).step().state.save()
+    with pytest.raises(CheckpointError, match="the optimizer is not the one that was saved"):
+        Trained(OPTIMIZERS["Adam"]).state.load(saved)
+
+
+def test_another_strategy_than_the_saved_one_is_refused():
+    saved = Trained(OPTIMIZERS["momentum"]).step().state.save()
+    with pytest.raises(CheckpointError, match="the strategy is not the one that was saved"):
+        Trained(OPTIMIZERS["momentum"], LocalSGD).state.load(saved)
