@@ -11,7 +11,11 @@ import os
 import random
 import signal
 import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import closing
+from functools import partial
+from typing import TypeVar
 
 from torch import Tensor
 
@@ -39,6 +43,8 @@ from gossip_trainer.process.task import Task
 from gossip_trainer.progress.ledger import StopReason
 from gossip_trainer.replica.export import save_model
 from gossip_trainer.seeding import derive_seed
+
+T = TypeVar("T")
 
 POLL_SECONDS = 0.5  # how often workers are asked how they stand
 START_POLL_SECONDS = 0.1  # the same until training begins
@@ -145,7 +151,8 @@ class Evaluator:
             | ({} if evaluation.accuracy is None else {"accuracy": str(evaluation.accuracy)}),
         )
         if self._keeper is not None:
-            self._standing.model = self._keeper.keep_final(self._task.model.module, evaluation)
+            keep_final = partial(self._keeper.keep_final, self._task.model.module, evaluation)
+            self._standing.model = self._in_touch(keep_final)
         self._events.emit(evaluation)
         self._release()
         if evaluation.loss is None:
@@ -204,9 +211,9 @@ class Evaluator:
             self._events.emit(evaluation)
             if self._keeper is not None:
                 progress = self._network.progress
-                self._keeper.keep(
-                    self._task.model.module, evaluation, progress.began, progress.earlier_seconds
-                )
+                began, earlier = progress.began, progress.earlier_seconds
+                module = self._task.model.module
+                self._in_touch(partial(self._keeper.keep, module, evaluation, began, earlier))
             self._check_target(average)
         return evaluation
 
@@ -255,6 +262,14 @@ class Evaluator:
 
     def _score(self) -> Score:
         return score(self._task.model.module, self._task.dataset, self._keep_in_touch)
+
+    def _in_touch(self, save: Callable[[], T]) -> T:
+        """Save, and let workers hear of the evaluator however long the storage takes."""
+        with ThreadPoolExecutor(1) as thread:
+            saving = thread.submit(save)
+            while not wait([saving], TOUCH_SECONDS).done:
+                self._ask()
+            return saving.result()
 
     def _keep_in_touch(self) -> None:
         if time.monotonic() - self._asked >= TOUCH_SECONDS:

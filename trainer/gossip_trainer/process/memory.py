@@ -79,6 +79,10 @@ class Memory:
             boundary.has_saved()
             self._due = self._clock() + self._every
 
+    def save_now(self, boundary: StepBoundary, progress: JobProgress) -> bool:
+        """Save whether it is time to or not; False while the save before is under way."""
+        return self._save(boundary, progress)
+
     def save_last(self, boundary: StepBoundary, progress: JobProgress) -> None:
         """Save, and wait until it is done: the process is about to go."""
         self._saver.flush(SAVE_SECONDS / 2)

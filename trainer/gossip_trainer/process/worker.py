@@ -149,6 +149,7 @@ class _Worker:
         self._memory = memory
         self._meetings = meetings
         self._progress = seat.network.progress
+        self._has_saved_early = False
         self._wait = seat.metrics.phases.waiting(seat.news.wait)
         rate, self._settings = None, list[dict[str, Any]]()
         if optimizer is None:
@@ -261,8 +262,15 @@ class _Worker:
         return self._boundary.has_left or (stop is not None and stop.reason in CUT_SHORT)
 
     def _after_step(self) -> None:
-        if self._memory is not None:
-            self._memory.after_step(self._boundary, self._progress)
+        memory, boundary = self._memory, self._boundary
+        if memory is None:
+            return
+        if self._is_to_be_continued() and not boundary.averages_gradients:
+            # It goes on to the next meeting, which may be further off than the time it is given.
+            if not self._has_saved_early:
+                self._has_saved_early = memory.save_now(boundary, self._progress)
+        else:
+            memory.after_step(boundary, self._progress)
 
     def _tell_begin(self, model_from: str, step: int) -> None:
         """Open the own count and tell what the worker begins with."""

@@ -1,4 +1,5 @@
 import itertools
+import threading
 from datetime import timedelta
 from types import SimpleNamespace
 
@@ -94,7 +95,7 @@ def records(tmp_path):
 def make(time, client, progress, tmp_path):
     log = EventLog(tmp_path / "events.jsonl", "evaluator-0-0")
 
-    def make(ranks=(1, 3), *, shards=(), num_shards=0, target=None, every=1.0):
+    def make(ranks=(1, 3), *, shards=(), num_shards=0, target=None, every=1.0, keeper=None):
         examples = Batch(torch.eye(4), torch.tensor([0, 1, 2, 3]))
         dataset = InMemoryDataset(examples, examples, num_classes=4)
         spec = SimpleNamespace(
@@ -116,7 +117,7 @@ def make(time, client, progress, tmp_path):
         network = SimpleNamespace(roster=lambda: roster, client=client, progress=progress)
         environment = SimpleNamespace(output=tmp_path, incarnation=0)
         shell = SimpleNamespace(environment=environment, events=log, standing=SimpleNamespace())
-        return Evaluator(shell, task, network, None)
+        return Evaluator(shell, task, network, keeper)
 
     yield make
     log.close()
@@ -260,3 +261,37 @@ def test_the_average_counts_push_sums_models_by_their_weights(make, client, tmp_
     make().conclude()
     saved = load_file(tmp_path / "model.safetensors")
     torch.testing.assert_close(saved["bias"], torch.full((4,), (0.5 * 1.0 + 1.5 * 3.0) / 2.0))
+
+
+class SlowKeeper:
+    """Storage that is done when the workers have been asked so many times meanwhile."""
+
+    def __init__(self, client, times):
+        self.client, self.times = client, times
+
+    def earlier_seconds(self, began):
+        return 0.0
+
+    def keep(self, *_evaluated):
+        self._take_time()
+
+    def keep_final(self, *_evaluated):
+        self._take_time()
+        return "where it lies"
+
+    def _take_time(self):
+        asked, pause = len(self.client.asked), threading.Event()
+        for _ in range(10_000):
+            if len(self.client.asked) >= asked + self.times:
+                return
+            pause.wait(0.001)
+        pytest.fail("nobody was asked")
+
+
+def test_workers_hear_of_it_however_long_the_storage_takes(make, client, time, monkeypatch):
+    monkeypatch.setattr(module, "TOUCH_SECONDS", 0.01)
+    client.finished = {1, 3}
+    evaluator = make(keeper=SlowKeeper(client, times=6))
+    evaluator.watch()
+    evaluator.conclude()
+    assert evaluator._standing.model == "where it lies"

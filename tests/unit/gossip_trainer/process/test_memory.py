@@ -53,6 +53,12 @@ def test_it_saves_when_it_is_time_to_and_not_before(memory, worker, clock):
     assert len(memory.events) == 1
 
 
+def test_it_saves_at_once_where_that_is_asked_for(memory, worker):
+    assert memory.save_now(worker.boundary, worker.progress)
+    assert memory._saver.flush(10.0)
+    assert len(memory.events) == 1
+
+
 def test_where_nothing_was_saved_there_is_nothing_to_recall(memory):
     assert memory.recall() is None
     assert not memory.is_job_known()
