@@ -150,16 +150,20 @@ class TracedPublisher:
         self._events = events
 
     def publish(self, x: Iterate, header: SnapshotHeader) -> bool:
-        """Pass on, and log what was published, or would have been if there had been room."""
-        self._events.emit(
-            Called(
-                call="published",
-                step=header.step,
-                learning_rate=self._optimizer.param_groups[0]["lr"],
-                digest=digest_of(x.copy()),
-                finished=header.finished,
+        """Pass on, and log what was published, or would have been if there had been room.
+
+        What a worker begins with is in its record `began`.
+        """
+        if header.samples or header.finished:
+            self._events.emit(
+                Called(
+                    call="published",
+                    step=header.step,
+                    learning_rate=self._optimizer.param_groups[0]["lr"],
+                    digest=digest_of(x.copy()),
+                    finished=header.finished,
+                )
             )
-        )
         return self._publisher.publish(x, header)
 
 
