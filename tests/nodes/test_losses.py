@@ -5,6 +5,7 @@ import time
 import pytest
 from cluster_jobs import member_of
 from node_jobs import (
+    START_SECONDS,
     events,
     long_job,
     newest_step,
@@ -17,7 +18,7 @@ from testbed.waiting import wait_for
 
 from gossip_api.names import Role
 
-pytestmark = [pytest.mark.nodes, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.nodes, pytest.mark.timeout(300)]
 
 
 def uids(jobs, name):
@@ -68,7 +69,7 @@ def test_a_lost_server_comes_back_and_the_loss_goes_on_falling(jobs, operator):
     at_loss = loss(jobs, name)
 
     new = wait_replacement(jobs, name, Role.SERVER, 0)
-    wait_for(lambda: events(jobs, new, "started"), "new server", seconds=60)
+    wait_for(lambda: events(jobs, new, "started"), "new server", seconds=START_SECONDS)
 
     wait_for(lambda: loss(jobs, name) < at_loss, f"loss below {at_loss}", seconds=90)
     assert {member_of(pod).incarnation for pod in jobs.live(name).values()} == {0}

@@ -5,6 +5,9 @@ from testbed.waiting import wait_for
 
 from gossip_api.names import Member, Role
 
+START_SECONDS = 120.0
+"""Until a new process speaks: it needs 10 s of CPU, for which all those that train compete."""
+
 
 def long_job(**spec) -> Object:
     """Make a job that trains until somebody stops it."""
@@ -53,4 +56,4 @@ def wait_beginning(jobs: Jobs, pod: Object, count: int = 1) -> Object:
         found = events(jobs, pod, "began")
         return found[-1] if len(found) >= count else None
 
-    return wait_for(look, f"beginning of {pod['metadata']['name']}", seconds=90)
+    return wait_for(look, f"beginning of {pod['metadata']['name']}", seconds=START_SECONDS)
