@@ -59,7 +59,6 @@ INTERRUPT_SECONDS = 30.0  # how long an interrupted run may take to end well
 INTERRUPT_AGAIN_SECONDS = 1.0
 LOCAL_ADDRESS = "127.0.0.1"
 
-
 State = Literal["succeeded", "failed", "interrupted"]
 
 

@@ -233,11 +233,10 @@ class Evaluator:
         if self._keeper is not None and not self._knows_earlier:
             self._knows_earlier = True
             progress.earlier_seconds = self._keeper.earlier_seconds(progress.began)
-        seconds = max(0.0, now - progress.began) + progress.earlier_seconds
         steps = [reading.header.step for reading in census.readings]
         distance = mean.consensus_distance
         return Evaluation(
-            seconds=seconds,
+            seconds=progress.seconds(now),
             job_samples=progress.samples,
             epoch=self._task.meter.epoch(progress.samples),
             averaged=len(census.readings),

@@ -3,6 +3,7 @@
 import random
 import time
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Any, Final, Protocol
 
 import torch
@@ -73,23 +74,17 @@ class Memory:
 
     def after_step(self, boundary: StepBoundary, progress: JobProgress) -> None:
         """Save if it is time to."""
-        if self._clock() >= self._due:
-            boundary.wish_to_save()
-        if boundary.is_to_save and self._save(boundary, progress):
-            boundary.has_saved()
+        save = partial(self.save_now, boundary, progress)
+        if boundary.save_if_due(save, is_due=self._clock() >= self._due):
             self._due = self._clock() + self._every
-
-    def save_now(self, boundary: StepBoundary, progress: JobProgress) -> bool:
-        """Save whether it is time to or not; False while the save before is under way."""
-        return self._save(boundary, progress)
 
     def save_last(self, boundary: StepBoundary, progress: JobProgress) -> None:
         """Save, and wait until it is done: the process is about to go."""
         self._saver.flush(SAVE_SECONDS / 2)
-        if self._save(boundary, progress):
+        if self.save_now(boundary, progress):
             self._saver.flush(SAVE_SECONDS / 2)
 
-    def _save(self, boundary: StepBoundary, progress: JobProgress) -> bool:
+    def save_now(self, boundary: StepBoundary, progress: JobProgress) -> bool:
         """Hand over a copy of everything; False while the one before is still being written."""
         if self._saver.busy:
             return False

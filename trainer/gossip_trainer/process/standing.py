@@ -152,8 +152,7 @@ class Standing:
 
     def _fraction(self, prospect: Prospect) -> float:
         progress = prospect.progress
-        seconds = progress.earlier_seconds + max(0.0, self._wall_clock() - progress.began)
-        done = Done(progress.samples, seconds, self.step)
+        done = Done(progress.samples, progress.seconds(self._wall_clock()), self.step)
         return prospect.meter.fraction(done)
 
 

@@ -198,7 +198,6 @@ class _Worker:
             self._progress.take_over(tuple(row) for row in start.saved["rows"])
         elif start.saved is not None:
             self._boundary.state.count_on(start.saved["worker"])
-        self._progress.earlier_seconds = self._boundary.earlier_seconds
         if self._meetings is None:
             self._tell_begin(start.model_from, start.step)
         elif drive(self._boundary.assemble(), self._wait):

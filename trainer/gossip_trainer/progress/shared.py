@@ -117,6 +117,10 @@ class JobProgress:
         """When the first worker known of began, seconds since the epoch; infinite before."""
         return self._ledger.began
 
+    def seconds(self, at: float) -> float:
+        """Return how long the job has trained at a time of the wall clock."""
+        return self.earlier_seconds + max(0.0, at - self.began)
+
     @property
     def stop(self) -> Stop | None:
         """Set once the job is to end."""

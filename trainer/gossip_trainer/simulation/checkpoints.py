@@ -148,10 +148,11 @@ class WorkerMemory:
 
     def after_step(self) -> None:
         """Save if it is time to."""
-        checkpoints, boundary = self._checkpoints, self._boundary
-        if checkpoints.now >= self._due:
-            boundary.wish_to_save()
-        if boundary.is_to_save:
-            checkpoints.save(self._parts.endpoint.rank, Saved.of(boundary, self._parts))
-            boundary.has_saved()
+        checkpoints = self._checkpoints
+        if self._boundary.save_if_due(self._save, is_due=checkpoints.now >= self._due):
             self._due = checkpoints.next_due
+
+    def _save(self) -> bool:
+        saved = Saved.of(self._boundary, self._parts)
+        self._checkpoints.save(self._parts.endpoint.rank, saved)
+        return True

@@ -91,6 +91,7 @@ class VirtualProgress:
     def __init__(self, standing: Standing) -> None:
         self._standing = standing
         self.own_samples = 0
+        self.earlier_seconds = 0.0
 
     @property
     def began(self) -> float:
@@ -106,6 +107,10 @@ class VirtualProgress:
     def stop(self) -> Stop | None:
         """Set once the job is to end."""
         return self._standing.stop
+
+    def seconds(self, at: float) -> float:
+        """Return how long the job has trained at a time of the wall clock."""
+        return self.earlier_seconds + max(0.0, at - self.began)
 
     def count(self, samples: int) -> None:
         """Count a step of so many samples."""

@@ -156,23 +156,17 @@ class StepBoundary:
         """The point that peers exchange."""
         return iterate_of(self._model, self._optimizer)
 
-    @property
-    def is_to_save(self) -> bool:
-        """Whether the worker's state is to be saved after this step."""
-        return self._ending.is_to_save
+    def save_if_due(self, save: Callable[[], bool], *, is_due: bool) -> bool:
+        """Have the worker's state saved after a step if it is to be; tell whether it was.
 
-    def wish_to_save(self) -> None:
-        """Say that it is time to; where all meet, one that wants to has all save."""
-        self._ending.wants_to_save = True
-
-    def has_saved(self) -> None:
-        """Note that it was."""
+        Where all meet they save after the same step, as soon as it is due for one of them. `save`
+        tells whether it could.
+        """
+        self._ending.wants_to_save |= is_due
+        if not (self._ending.is_to_save and save()):
+            return False
         self._ending.has_saved()
-
-    @property
-    def earlier_seconds(self) -> float:
-        """How long the job had trained before the processes that train now."""
-        return self._ending.earlier_seconds
+        return True
 
     @property
     def state(self) -> FullState:

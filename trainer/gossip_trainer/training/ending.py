@@ -45,7 +45,6 @@ class Ending:
 
     Attributes:
         samples_since_meeting: own ones that no meeting has counted yet.
-        earlier_seconds: what the job had trained before the processes that train now.
         wants_to_save: whether it is time to save the worker's state.
 
     """
@@ -68,7 +67,6 @@ class Ending:
         self._leaving = False
         self._has_told = False  # the others, that this worker leaves
         self.samples_since_meeting = 0
-        self.earlier_seconds = 0.0
         self.wants_to_save = False
 
     @property
@@ -86,12 +84,16 @@ class Ending:
     @property
     def seconds(self) -> float:
         """How long the job has trained."""
-        return self.earlier_seconds + max(0.0, self._wall_clock() - self._progress.began)
+        return self._progress.seconds(self._wall_clock())
 
     def times(self) -> dict[str, float]:
         """Return what a successor counts the job's seconds on from."""
-        earlier, now = self.earlier_seconds, self._wall_clock()
-        return {"seconds": self.seconds, "earlier": earlier, "at": now}
+        progress, now = self._progress, self._wall_clock()
+        return {
+            "seconds": progress.seconds(now),
+            "earlier": progress.earlier_seconds,
+            "at": now,
+        }
 
     def count_on(self, times: Mapping[str, float]) -> None:
         """Count the job's seconds on from what another process of this rank returned.
@@ -99,7 +101,7 @@ class Ending:
         Of what it did since the processes that train now began, they count the seconds themselves.
         """
         is_theirs = times["at"] > self._progress.began
-        self.earlier_seconds = times["earlier" if is_theirs else "seconds"]
+        self._progress.earlier_seconds = times["earlier" if is_theirs else "seconds"]
 
     @property
     def is_to_save(self) -> bool:

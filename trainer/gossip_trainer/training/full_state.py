@@ -76,10 +76,10 @@ class FullState:
     @property
     def size(self) -> int:
         """How many elements it packs into, the same for all workers of a job."""
-        kept = sum(vector.numel() for vector in (*self._averages(), *self._kept()))
+        carried = sum(vector.numel() for vector in self._carried())
         names = len(vectors_of(self._optimizer))
         moved = sum(parameter.numel() for parameter in self._parameters)
-        return self._model.vector.numel() + names * moved + kept
+        return self._model.vector.numel() + names * moved + carried
 
     @property
     def dtype(self) -> torch.dtype:
@@ -102,8 +102,7 @@ class FullState:
 
     def pack(self) -> Tensor:
         """Return a copy of all vectors, in host memory, shape (size,)."""
-        own = [self._model.vector, *self._optimizer_vectors(), *self._averages()]
-        return torch.cat([*own, *self._kept()]).cpu()
+        return torch.cat([self._model.vector, *self._optimizer_vectors(), *self._carried()]).cpu()
 
     def digest(self) -> str:
         """Return XXH3 of what is alike on all workers that meet."""
@@ -138,8 +137,8 @@ class FullState:
                 self._optimizer.state[parameter]["step"] = step
         for group in self._optimizer.param_groups:
             group["lr"] = counts.learning_rate
-        for kept, vector in zip((*self._averages(), *self._kept()), parts, strict=True):
-            kept.copy_(vector)
+        for carried, vector in zip(self._carried(), parts, strict=True):
+            carried.copy_(vector)
         self._algorithm.restore(counts.algorithm)
         self._counters.steps = counts.step
         self._ending.go_on_from(counts.job_samples, counts.since)
@@ -212,9 +211,9 @@ class FullState:
 
     def _cut(self, packed: Tensor) -> Iterator[Tensor]:
         moved = [parameter.numel() for parameter in self._parameters]
-        kept = [vector.numel() for vector in (*self._averages(), *self._kept())]
+        carried = [vector.numel() for vector in self._carried()]
         names = vectors_of(self._optimizer)
-        yield from torch.split(packed, [self._model.vector.numel(), *moved * len(names), *kept])
+        yield from torch.split(packed, [self._model.vector.numel(), *moved * len(names), *carried])
 
     def _optimizer_vectors(self) -> Iterator[Tensor]:
         for name in vectors_of(self._optimizer):
@@ -227,6 +226,10 @@ class FullState:
     def _parameters(self) -> list[nn.Parameter]:
         """What the optimizer moves: one flat parameter, or all of a user's model."""
         return [each for group in self._optimizer.param_groups for each in group["params"]]
+
+    def _carried(self) -> tuple[Tensor, ...]:
+        """Return the vectors that go along with the model's and the optimizer's, in order."""
+        return (*self._averages(), *self._kept())
 
     def _averages(self) -> tuple[Tensor, ...]:
         return () if self._average is None else (self._average.vector,)

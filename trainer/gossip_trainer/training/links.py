@@ -97,7 +97,14 @@ class Letters(Protocol):
 
 
 class Progress(Protocol):
-    """How far the job is, as far as this worker knows."""
+    """How far the job is, as far as this worker knows.
+
+    Attributes:
+        earlier_seconds: what the job had trained before the processes that train now.
+
+    """
+
+    earlier_seconds: float
 
     @property
     def samples(self) -> int:
@@ -117,6 +124,10 @@ class Progress(Protocol):
     @property
     def stop(self) -> Stop | None:
         """Set once the job is to end."""
+        ...
+
+    def seconds(self, at: float) -> float:
+        """Return how long the job has trained at a time of the wall clock."""
         ...
 
     def count(self, samples: int) -> None:
