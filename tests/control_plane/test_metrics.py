@@ -60,9 +60,7 @@ def test_a_jobs_series_are_its_status_outlive_its_pods_and_end_with_it(jobs, ope
         "progress",
     )
     for pod in jobs.live(name).values():  # an end is estimated once training was seen to get on
-        stubs.statuses[pod["metadata"]["name"]] = worker(
-            pod, step=120, samples=400, job_samples=1200
-        )
+        stubs.statuses[pod["metadata"]["name"]] = worker(pod, step=120)
 
     training = wait_for(
         lambda: (t := told(operator, name)).keys() == SERIES - ENDED and t, "all series", seconds=40

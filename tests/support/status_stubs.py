@@ -67,8 +67,9 @@ class StatusStubs:
 
 
 def worker(pod: Manifest, step: int, **fields: object) -> ProcessStatus:
-    """Make the status of a worker that trains."""
-    defaults = {"samples_per_second": 100.0, "fraction": 0.25, "epoch": 0.25, "loss": 0.6}
+    """Make the status of a worker that trains: one of two, in a quarter of the job."""
+    samples = {"samples": 32 * step, "job_samples": 64 * step, "samples_per_second": 100.0}
+    defaults = {**samples, "fraction": 0.25, "epoch": 0.25, "loss": 0.6}
     return ProcessStatus(**_place(pod), phase="Training", step=step, **{**defaults, **fields})
 
 
