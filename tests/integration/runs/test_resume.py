@@ -1,5 +1,7 @@
 """A run that was killed goes on from what its processes saved last."""
 
+from pathlib import Path
+
 import pytest
 import torch
 import yaml
@@ -45,7 +47,9 @@ def resume(job, out):
 
 
 @pytest.fixture
-def job_of(digits):
+def job_of(digits, monkeypatch):
+    monkeypatch.syspath_prepend(str(Path(__file__).parent))
+
     def job_of(**changes):
         return parse_job(yaml.safe_dump(digits(checkpoint=CHECKPOINT, **changes)))
 
@@ -54,6 +58,11 @@ def job_of(digits):
 
 def steps(number):
     return {"stepsPerWorker": number}
+
+
+def paced(network, seconds):
+    """Return a model that leaves time to save, once a second, however fast the machine."""
+    return {"name": f"paced:paced_{network}", "args": {"seconds": seconds}}
 
 
 def tear_newest(folder):
@@ -78,7 +87,7 @@ def test_where_nothing_is_left_to_chance_it_ends_as_if_nothing_had_happened_to_t
         strategy=strategy,
         security={"mutualTLS": False},
         workers={"replicas": workers},
-        training__model={"name": "cnn"},
+        training__model=paced("cnn", 0.003 * workers),
         training__optimizer__learningRate=0.02,
         training__movingAverage={"decay": 0.99, "everySteps": 3},
         training__budget=steps(1200 // workers),
@@ -105,6 +114,7 @@ def test_where_workers_do_not_wait_each_goes_on_from_its_own_state(job_of, tmp_p
         strategy=strategy,
         security={"mutualTLS": False},
         workers={"replicas": 2},
+        training__model=paced("mlp", 0.001),
         training__budget={"samples": 120_000},
     )
     run_until_killed(job, tmp_path / "run", saves=1)
