@@ -135,3 +135,19 @@ def test_a_run_that_saved_nothing_is_not_resumed_from_scratch(job_of, tmp_path):
     (tmp_path / "run").mkdir()
     with pytest.raises(RunError, match="no worker has saved anything"):
         run_locally(job_of(), RunOptions(out=tmp_path / "run", resume=True), lambda _new: None)
+
+
+def test_a_run_that_still_goes_on_is_not_resumed_beside_itself(job_of, tmp_path):
+    job, out, refused = job_of(training__budget={"samples": 20_000}), tmp_path / "run", []
+
+    def watch(new):
+        if any(isinstance(record, Began) for record in new) and not refused:
+            with pytest.raises(RunError, match="still goes on") as refusal:
+                resume(job, out)
+            refused.append(refusal)
+
+    outcome = run_locally(job, RunOptions(out=out), watch)
+
+    assert refused
+    assert outcome.state == "succeeded", outcome.reason
+    assert (out / "model.safetensors").exists()

@@ -50,6 +50,7 @@ from gossip_trainer.observability.events import (
     Replaced,
     Stopping,
 )
+from gossip_trainer.process.claim import claimed
 from gossip_trainer.report.files import EVENTS
 
 POLL_SECONDS = 0.25
@@ -67,7 +68,7 @@ class RunOptions:
     """How to run a job here.
 
     Attributes:
-        out: the run directory; created if it does not exist.
+        out: the run directory; created if it does not exist, and nobody else's meanwhile.
         tls: folder with tls.crt, tls.key and ca.crt for mutual TLS between the processes.
         replace_lost: start a new process for a worker that was lost.
         threads: of torch in each process; by default the cores are shared out.
@@ -104,29 +105,36 @@ def run_locally(
     """Run `job` to its end; `watch` gets the new event records a few times a second.
 
     Raises:
-        RunError: the run cannot be resumed, or its own command cannot be run here.
+        RunError: the run cannot be resumed, or its own command cannot be run here, or another run
+            has the folder.
 
     """
-    command, first = _own_command(job, options), 0
+    command = _own_command(job, options)
+    with claimed(options.out):
+        run = _Run(job, options, command, _prepare(job, options))
+        try:
+            with _signals(run):
+                run.start()
+                while (outcome := run.advance()) is None:
+                    watch(run.new_records())
+                    time.sleep(POLL_SECONDS)
+                watch(run.new_records())
+                return outcome
+        finally:
+            end_children(run.children)
+
+
+def _prepare(job: GossipTrainingJob, options: RunOptions) -> int:
+    """Put into the folder what the processes need; return the incarnation they begin with."""
+    first = 0
     if options.resume:
         check_resumable(job, options.out)
         first = make_ready(options.out)
-    options.out.mkdir(parents=True, exist_ok=True)
     (options.out / "logs").mkdir(exist_ok=True)
     if options.metrics:
         (options.out / METRICS_FOLDER).mkdir(exist_ok=True)
     (options.out / "job.yaml").write_text(resolved_yaml(job))
-    run = _Run(job, options, command, first)
-    try:
-        with _signals(run):
-            run.start()
-            while (outcome := run.advance()) is None:
-                watch(run.new_records())
-                time.sleep(POLL_SECONDS)
-            watch(run.new_records())
-            return outcome
-    finally:
-        end_children(run.children)
+    return first
 
 
 def _own_command(job: GossipTrainingJob, options: RunOptions) -> OwnCommand | None:

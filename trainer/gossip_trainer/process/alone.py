@@ -39,7 +39,6 @@ def alone(
     job = job.model_copy(update={"spec": job.spec.model_copy(update=changes)})
     new = Path("runs") / f"{job.metadata.name}-alone-{time.strftime('%Y%m%d-%H%M%S')}"
     output = new if out is None else Path(out)
-    output.mkdir(parents=True, exist_ok=True)
     environment = ProcessEnvironment(
         job_file=path,
         job_uid=str(uuid.uuid4()),

@@ -21,6 +21,7 @@ from gossip_trainer.data.sampler import Share
 from gossip_trainer.errors import SessionError
 from gossip_trainer.process.alone import alone
 from gossip_trainer.process.batch_source import batch_source
+from gossip_trainer.process.claim import claimed
 from gossip_trainer.process.memory import restore_random
 from gossip_trainer.process.shell import Shell, open_shell, read_environment
 from gossip_trainer.process.task import build_task, with_model
@@ -127,6 +128,7 @@ class Session:
         """Make this process a worker: of the job in its environment, or of one it has alone."""
         if _is_alone():
             environment, document = alone(self._job, self._out)
+            stack.enter_context(claimed(environment.output))
             print(f"training alone, files in {environment.output}", file=sys.stderr)  # noqa: T201
         else:
             environment, document = read_environment(os.environ), None
