@@ -70,7 +70,8 @@ class Progress(Event, frozen=True):
         samples: samples of this process.
         job_samples: samples of all workers, as far as this one knows.
         epoch: job-wide passes over the training set.
-        loss: mean training loss since the last such record; null if it is not finite.
+        loss: mean training loss since the last such record, or its loss where no step was made
+            since; null if it is not finite.
         learning_rate: the rate in use.
         samples_per_second: of this worker since the last such record.
         exchanges: own exchanges completed so far.

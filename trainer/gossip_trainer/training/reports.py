@@ -43,6 +43,7 @@ class EventObserver(Observer):
         self._optimizer = optimizer
         self._clock = clock
         self._last = Counters(steps=first_step)
+        self._loss: float | None = None
         self._last_samples = 0
         self._last_time = clock()
         self._met: Counter[str] = Counter()
@@ -58,8 +59,10 @@ class EventObserver(Observer):
         steps = counters.own_steps - last.own_steps
         mixed = counters.num_stale - last.num_stale
         stale = counters.staleness_sum - last.staleness_sum
-        sound = steps > 0 and counters.nonfinite == last.nonfinite
-        loss = (counters.loss_sum - last.loss_sum) / steps if sound else None
+        if counters.nonfinite != last.nonfinite:
+            self._loss = None
+        elif steps > 0:
+            self._loss = (counters.loss_sum - last.loss_sum) / steps
         samples = boundary.own_samples
         self._events.emit(
             Progress(
@@ -67,7 +70,7 @@ class EventObserver(Observer):
                 samples=samples,
                 job_samples=boundary.job_samples,
                 epoch=boundary.epoch,
-                loss=loss,
+                loss=self._loss,
                 learning_rate=self._optimizer.param_groups[0]["lr"],
                 samples_per_second=(samples - self._last_samples)
                 / max(now - self._last_time, 1e-9),

@@ -115,6 +115,15 @@ def test_a_loss_that_is_not_finite_is_null(observer, boundary, events):
     assert events.records[0].loss is None
 
 
+def test_where_no_step_was_made_since_the_loss_is_that_of_the_report_before(
+    observer, boundary, events
+):
+    boundary.counters = Counters(steps=2, own_steps=2, loss_sum=1.0)
+    observer.report(boundary)
+    observer.report(boundary)
+    assert [record.loss for record in events.records] == [0.5, 0.5]
+
+
 def test_after_a_loss_that_was_not_finite_later_ones_are_reported_again(observer, boundary, events):
     boundary.counters = Counters(steps=1, own_steps=1, nonfinite=1)
     observer.report(boundary)
@@ -132,7 +141,7 @@ def test_steps_that_were_copied_with_another_ones_state_are_not_in_the_mean(
     assert (events.records[0].step, events.records[0].loss) == (1000, 1.5)
 
 
-def test_with_no_step_and_no_exchange_since_the_last_there_are_no_means(observer, boundary, events):
+def test_before_the_first_step_and_exchange_there_are_no_means(observer, boundary, events):
     observer.report(boundary)
     assert (events.records[0].loss, events.records[0].staleness) == (None, None)
 
