@@ -1,3 +1,5 @@
+import errno
+import fcntl
 import subprocess
 import sys
 
@@ -36,3 +38,15 @@ def test_the_claim_of_a_process_that_is_killed_goes_with_it(tmp_path):
             holder.kill()
     with claimed(tmp_path):
         pass
+
+
+def test_where_the_file_system_knows_no_locks_a_run_goes_on_all_the_same(
+    tmp_path, monkeypatch, caplog
+):
+    def refuse(_file, _operation):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    with claimed(tmp_path):
+        pass
+    assert "cannot be locked against a second run: [Errno 37] No locks available" in caplog.text
