@@ -166,6 +166,8 @@ class ControlPlane:
                 "--allocate-node-cidrs=false",
                 "--node-monitor-period=1s",
                 f"--node-monitor-grace-period={GRACE_SECONDS}s",
+                # A volume whose binding met a conflict waits for the next of these.
+                "--pvclaimbinder-sync-period=2s",
                 f"--kube-api-qps={REQUESTS_PER_SECOND}",
                 f"--kube-api-burst={REQUESTS_PER_SECOND}",
             ],
