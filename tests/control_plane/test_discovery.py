@@ -84,8 +84,9 @@ def test_while_the_api_server_is_away_the_roster_stays_and_then_goes_on(control_
     finally:
         control_plane.faults.restore_api_server()
     job.start("worker-1-0")
-    # The first one's simulated node may count as gone for having been silent meanwhile.
-    settle(lambda: 1 in ranks(source), "the next worker", seconds=40)
+    # The first one's simulated node may count as gone for having been silent meanwhile. Kubernetes'
+    # own clients pause up to 30 s, the scheduler after the controller that says a node is back.
+    settle(lambda: 1 in ranks(source), "the next worker", seconds=80)
     assert source.roster.find(Rank(0)) is not None
 
 
