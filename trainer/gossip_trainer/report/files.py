@@ -31,6 +31,7 @@ def write_report(
     title = f"{job.metadata.name}: {job.spec.strategy.type}, {workers} workers"
     draw_curves(history, directory / CURVES, title)
     present = {path.name for path in directory.iterdir() if path.is_file()} | {SUMMARY}
-    summary = summarize(history, job, state=state, reason=reason, files=sorted(present))
+    files = sorted(name for name in present if not name.startswith("."))
+    summary = summarize(history, job, state=state, reason=reason, files=files)
     write_summary(summary, directory / SUMMARY)
     return summary

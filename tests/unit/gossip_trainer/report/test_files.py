@@ -12,6 +12,7 @@ def test_the_report_is_made_from_the_event_log_and_lists_all_files(
         log.emit(record)
     log.close()
     (tmp_path / "logs").mkdir()
+    (tmp_path / ".lock").touch()  # which nobody is to look at
 
     summary = write_report(tmp_path, job(), state="succeeded", reason=None)
 
