@@ -81,7 +81,8 @@ class Elector:
             if held and not self._leads.is_set():
                 log.info("leading as %s", self._identity)
                 self._leads.set()
-            await asyncio.sleep(self._settings.retry_seconds)
+            pause = self._settings.retry_seconds
+            await asyncio.sleep(min(pause, self.seconds_left()) if self.is_leader else pause)
 
     async def release(self) -> None:
         """Give the Lease back, so that another replica need not wait; best effort."""
@@ -103,11 +104,17 @@ class Elector:
             log.warning("the Lease cannot be given back, it will run out: %s", error)
 
     async def _try(self) -> bool | None:
-        """Get or renew the Lease; None if the API server does not say whose it is."""
+        """Get or renew the Lease; None if the API server does not say whose it is.
+
+        A leader waits for an answer only as long as it surely leads: one that came later could
+        not make it lead on, and until then another may lead already.
+        """
         try:
-            return await self._step()
-        except ApiError as error:
-            log.warning("the Lease cannot be read or written: %s", error)
+            async with asyncio.timeout(self.seconds_left() if self.is_leader else None):
+                return await self._step()
+        except (ApiError, TimeoutError) as error:
+            why = error if isinstance(error, ApiError) else "no answer in time"
+            log.warning("the Lease cannot be read or written: %s", why)
             return None
 
     async def _step(self) -> bool:

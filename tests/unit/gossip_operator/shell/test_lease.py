@@ -138,6 +138,25 @@ def test_a_leader_that_cannot_renew_stops_before_another_may_begin(kube, clock):
     asyncio.run(steps())
 
 
+@pytest.mark.parametrize("retry_seconds", [0.001, 60.0])
+def test_a_leader_stops_in_time_though_its_renewal_is_not_answered(kube, retry_seconds):
+    settings = LeaseSettings(namespace="ops", renew_seconds=0.2, retry_seconds=retry_seconds)
+    one = Elector(kube, settings, "me")
+
+    async def never(*_):
+        await asyncio.Event().wait()
+
+    async def steps():
+        running = asyncio.ensure_future(one.run())
+        await one.wait()
+        kube.get = never
+        with pytest.raises(LeaseLostError, match="could not be renewed"):
+            await asyncio.wait_for(running, timeout=5)
+        assert not one.is_leader
+
+    asyncio.run(steps())
+
+
 def test_a_leader_whose_lease_another_took_stops(kube, clock):
     one = elector(kube, clock)
 
