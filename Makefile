@@ -7,10 +7,14 @@ BIN := $(VENV)/bin
 SOURCES := operator trainer tests
 RUN_ARGS ?=
 OPERATOR_ARGS ?=
+# What every suite needs beside the code.
+READY := $(VENV)/.dev data prometheus s3 browser testbed
+# Suites run one after another, whatever -j says: some of them time what they do.
+.NOTPARALLEL:
 
 .PHONY: help
 help: ## Show this list
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sort | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sort | sed -E 's/:.*## /\t/' | expand -t 20
 
 .PHONY: run
 run: $(VENV)/.trainer ## Set everything up and train the main job with four workers
@@ -20,13 +24,28 @@ run: $(VENV)/.trainer ## Set everything up and train the main job with four work
 operator: $(VENV)/.dev ## Set everything up and run the operator for your kubeconfig's cluster
 	$(BIN)/python -m gossip_operator run $(OPERATOR_ARGS)
 
-# Each suite says how much of its time it took.
 .PHONY: test
-test: $(VENV)/.dev data prometheus s3 browser testbed ## Set everything up and run all tests
+test: test-parallel test-jobs test-heavy test-control-plane test-nodes ## Set everything up and run all tests
+
+# Each suite says how much of its time it took.
+.PHONY: test-parallel
+test-parallel: $(READY) ## Run the tests that time nothing, two at a time
 	tests/suite parallel 10 $(BIN)/pytest -n 2 -m "not heavy and not jobs and not control_plane and not nodes" $(TEST_ARGS)
+
+.PHONY: test-jobs
+test-jobs: $(READY) ## Run the tests that start whole jobs, two at a time
 	tests/suite jobs 15 $(BIN)/pytest -n 2 -m jobs $(TEST_ARGS)
+
+.PHONY: test-heavy
+test-heavy: $(READY) ## Run the tests that time something
 	tests/suite heavy 20 $(BIN)/pytest -m heavy $(TEST_ARGS)
+
+.PHONY: test-control-plane
+test-control-plane: $(READY) ## Run the tests against a real control plane
 	tests/suite control-plane 16 $(BIN)/pytest -n 2 --dist loadfile -m control_plane $(TEST_ARGS)
+
+.PHONY: test-nodes
+test-nodes: $(READY) ## Run the tests on real nodes
 	tests/suite nodes 18 $(BIN)/pytest -m nodes $(TEST_ARGS)
 
 .PHONY: test-fast
