@@ -11,7 +11,7 @@ from gossip_api.loading import parse_job
 from gossip_trainer.errors import RunError
 from gossip_trainer.launch.local_run import RunOptions, run_locally
 from gossip_trainer.observability.event_log import EventTail
-from gossip_trainer.observability.events import Began, Evaluation, Saved
+from gossip_trainer.observability.events import Began, Evaluation, Finished, Saved
 
 pytestmark = [pytest.mark.jobs, pytest.mark.timeout(240)]
 
@@ -51,7 +51,7 @@ def job_of(digits, monkeypatch):
     monkeypatch.syspath_prepend(str(Path(__file__).parent))
 
     def job_of(**changes):
-        return parse_job(yaml.safe_dump(digits(checkpoint=CHECKPOINT, **changes)))
+        return parse_job(yaml.safe_dump(digits(**{"checkpoint": CHECKPOINT, **changes})))
 
     return job_of
 
@@ -129,6 +129,29 @@ def test_where_workers_do_not_wait_each_goes_on_from_its_own_state(job_of, tmp_p
     assert final.job_samples >= 120_000
     last = max((r for r in before if isinstance(r, Evaluation)), key=lambda r: r.seconds)
     assert final.seconds > last.seconds
+
+
+@pytest.mark.parametrize("strategy", ["Gossip", "AllReduce"])
+def test_a_run_that_is_given_more_to_do_goes_on_from_its_end(job_of, tmp_path, strategy):
+    def job(steps_per_worker):
+        return job_of(
+            strategy={"type": strategy},
+            security={"mutualTLS": False},
+            workers={"replicas": 2},
+            checkpoint=CHECKPOINT | {"every": "1h"},
+            training__budget=steps(steps_per_worker),
+        )
+
+    out = tmp_path / "run"
+    assert run_locally(job(50), RunOptions(out=out), lambda _new: None).state == "succeeded"
+
+    resumed = resume(job(80), out)
+
+    begun = [record for record in resumed if isinstance(record, Began)]
+    assert {r.step for r in begun if r.model_from == "checkpoint"} == {50}
+    assert all(record.step >= 50 for record in begun)  # a late one copies one that trains
+    ended = [r for r in resumed if isinstance(r, Finished) and "worker" in r.source]
+    assert [r.step for r in ended] == [80, 80]
 
 
 def test_a_run_that_saved_nothing_is_not_resumed_from_scratch(job_of, tmp_path):

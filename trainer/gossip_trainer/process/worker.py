@@ -229,7 +229,7 @@ class _Worker:
     def finish(self) -> None:
         """Take in what is still under way, publish the final model and report."""
         seat, boundary = self._seat, self._boundary
-        if self._memory is not None and self._is_to_be_continued():
+        if self._memory is not None and not self._has_diverged():
             self._memory.save_last(boundary, self._progress)
         drive(boundary.finish(), self._wait)
         seat.metrics.phases.stop()
@@ -259,6 +259,11 @@ class _Worker:
         """Tell whether somebody may go on from here: it leaves, or the job was cut short."""
         stop = self._progress.stop
         return self._boundary.has_left or (stop is not None and stop.reason in CUT_SHORT)
+
+    def _has_diverged(self) -> bool:
+        """Tell whether nobody would want to go on from here: what was saved before is better."""
+        stop = self._progress.stop
+        return stop is not None and stop.reason is StopReason.DIVERGED
 
     def _after_step(self) -> None:
         memory, boundary = self._memory, self._boundary
