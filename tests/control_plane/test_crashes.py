@@ -71,8 +71,8 @@ def test_a_life_is_right_although_every_operator_is_killed_at_a_write(
         jobs.wait_ready(name, 4, seconds=60)
         jobs.change(name, {"workers": {"replicas": 3}})
         jobs.wait_ready(name, 3, seconds=60)
-        surplus = {pod["metadata"]["name"] for pod in jobs.pods(name, Role.WORKER)}
-        surplus = {life.name for life in history.lives.values() if life.deleted} - surplus
+        history.catch_up()
+        surplus = {life.name for life in history.lives.values() if life.deleted}
 
         jobs.finish(name)
         jobs.wait_condition(name, "Complete", seconds=60)

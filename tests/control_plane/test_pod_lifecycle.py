@@ -66,7 +66,8 @@ def test_a_deleted_worker_is_replaced_at_once_by_the_next_incarnation(jobs, oper
     assert time.monotonic() - start < 2
     jobs.wait_ready(name, 3)
     assert others == {p["metadata"]["uid"] for r, p in jobs.live(name).items() if r != 1}
-    assert any(f["reason"] == "Deleted" and f["index"] == 1 for f in failures(jobs, name))
+    found = wait_for(lambda: [f for f in failures(jobs, name) if f["index"] == 1], "failure")
+    assert {f["reason"] for f in found} == {"Deleted"}
 
 
 def test_a_replacement_does_not_wait_for_a_pod_that_never_ends(jobs, operator):
@@ -158,8 +159,12 @@ def test_a_crash_loop_is_replaced_after_three_restarts_in_place(jobs, operator):
 
     replaced(jobs, name, 1, 1)
 
-    found = failures(jobs, name)
-    assert any("the disk is full" in f["message"] and f["exitCode"] == 1 for f in found)
+    wait_for(
+        lambda: any(
+            "the disk is full" in f["message"] and f["exitCode"] == 1 for f in failures(jobs, name)
+        ),
+        "failure",
+    )
 
 
 def crash_loop(jobs, pod):

@@ -63,8 +63,10 @@ def test_only_a_few_workers_are_asked_at_a_time(jobs, operator, stubs):
     stubs.serve_job(name, step=5)
     wait_for(lambda: progress(jobs, name).get("step"), "progress")
     stubs.requests.clear()
+    began = time.monotonic()
     time.sleep(4.0)
-    assert 0 < len(stubs.requests) <= 24  # eight at a time, every two seconds in the beginning
+    asked, seconds = len(stubs.requests), time.monotonic() - began
+    assert 0 < asked <= 8 * (seconds // 2 + 1)  # eight at a time, every two seconds at first
 
 
 def test_losing_a_worker_in_mid_run_is_degraded_and_recovers(jobs, operator, stubs):
@@ -145,8 +147,9 @@ def test_what_a_user_must_know_of_a_failure_is_in_one_place(jobs, operator):
     jobs.end(jobs.live(name)[0], 64, LastWords(reason=reason))
     failed = jobs.wait_condition(name, "Failed", reason="UserError")
     assert failed["message"] == f"worker-0-0: {reason}"
-    (event,) = [e for e in jobs.events(name) if e["reason"] == "Failed"] or [None]
-    assert event is not None
+    (event,) = wait_for(
+        lambda: [e for e in jobs.events(name) if e["reason"] == "Failed"], "the event", seconds=10
+    )
     assert event["type"] == "Warning"
     assert reason in event["note"]
     assert conditions(jobs.get(name))["Complete"]["status"] == "False"

@@ -8,7 +8,7 @@ from typing import Any
 
 from testbed.bed import Bed
 from testbed.errors import ApiError, BedError
-from testbed.simulated_nodes import exit_container
+from testbed.simulated_nodes import exit_container, is_ready
 from testbed.waiting import wait_for
 
 from gossip_api.names import Role, parse_pod_name
@@ -136,13 +136,21 @@ class Jobs:
         exit_container(self.bed.api, self.namespace, name, code, reason=reason, message=message)
 
     def wait_ready(self, name: str, replicas: int, *, seconds: float = 60) -> Object:
-        """Wait until so many workers are ready by the job's own account."""
-        return self.wait(
-            name,
-            lambda job: job.get("status", {}).get("workers", {}).get("ready") == replicas,
-            f"{replicas} ready workers",
-            seconds=seconds,
-        )
+        """Wait until so many workers are ready, and all others of the job.
+
+        Both by the job's own account, which may be that of a moment ago, and by the pods'.
+        """
+
+        def holds(job: Object) -> bool:
+            if job.get("status", {}).get("workers", {}).get("ready") != replicas:
+                return False
+            others = [
+                p for role in (Role.SERVER, Role.EVALUATOR) for p in self.live(name, role).values()
+            ]
+            workers = self.live(name).values()
+            return sum(map(is_ready, workers)) == replicas and all(map(is_ready, others))
+
+        return self.wait(name, holds, f"{replicas} ready workers", seconds=seconds)
 
     def wait_condition(
         self, name: str, kind: str, status: str = "True", reason: str = "", *, seconds: float = 30

@@ -85,6 +85,7 @@ def lost_nodes(jobs: Jobs, history: PodHistory, name: str, number: int) -> tuple
             continue
         successor = pod_name(name, Role.WORKER, rank, member_of(pod).incarnation + 1)
         life = wait_for(lambda pod=successor: history.named(pod), successor, seconds=50)
-        found.append(life.seen - watch.marked[node])
+        marked = wait_for(lambda node=node: watch.marked.get(node), f"mark of {node}", seconds=10)
+        found.append(life.seen - marked)
     watch.stop()
     return nodes, found
