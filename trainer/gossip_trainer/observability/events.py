@@ -53,6 +53,8 @@ class Began(Event, frozen=True):
         job_samples: samples of the whole job so far, as far as it knows.
         digest: XXH3 of the model it begins with; of a copy the same as that of what the other
             published at that step, which it logs with --trace.
+        earlier_seconds: how long the job had trained before the processes that train now, as far
+            as it knows.
 
     """
 
@@ -60,6 +62,7 @@ class Began(Event, frozen=True):
     step: int
     job_samples: int
     digest: str = ""
+    earlier_seconds: float = 0.0
 
 
 class Progress(Event, frozen=True):

@@ -282,10 +282,14 @@ class _Worker:
         self._progress.begin(environment.rank, environment.incarnation, time.time())
         note_beginning(environment, seat.task.name)
         digest = digest_of(seat.task.model.vector.cpu())
-        samples = self._progress.samples
-        seat.events.emit(
-            Began(model_from=model_from, step=step, job_samples=samples, digest=digest)
+        began = Began(
+            model_from=model_from,
+            step=step,
+            job_samples=self._progress.samples,
+            digest=digest,
+            earlier_seconds=self._progress.earlier_seconds,
         )
+        seat.events.emit(began)
         if model_from in {SEED, OWN}:
             # Not before: a model that nobody trains yet would pull back those who do.
             self._boundary.publish_first()

@@ -24,10 +24,16 @@ def test_every_kind_of_budget_has_a_fraction_and_a_time_left(began, progress, bu
 
 
 @pytest.mark.parametrize(
-    "budget", [Budget(samples=12_800), Budget(epochs=12.8), Budget(steps_per_worker=200)]
+    "budget",
+    [
+        Budget(samples=12_800),
+        Budget(epochs=12.8),
+        Budget(steps_per_worker=200),
+        Budget(seconds=20.0),
+    ],
 )
 def test_the_pace_of_a_resumed_run_is_of_what_it_has_done_itself(began, progress, budget):
-    resumed = began(model_from="checkpoint", step=80, job_samples=5120)
+    resumed = began(model_from="checkpoint", step=80, job_samples=5120, earlier_seconds=8.0)
     late = began(at=1.0, source="worker-1-0", model_from="worker-0-0", step=90, job_samples=5760)
     records = [resumed, late, progress(at=2.0), progress(at=2.0, source="worker-1-0")]
 
@@ -35,6 +41,7 @@ def test_the_pace_of_a_resumed_run_is_of_what_it_has_done_itself(began, progress
 
     assert standing is not None
     assert standing.fraction == pytest.approx(0.5)
+    assert standing.seconds == pytest.approx(10.0)
     assert standing.seconds_left == pytest.approx(10.0)  # a tenth took two seconds
 
 
