@@ -129,6 +129,9 @@ def test_where_workers_do_not_wait_each_goes_on_from_its_own_state(job_of, tmp_p
     assert final.job_samples >= 120_000
     last = max((r for r in before if isinstance(r, Evaluation)), key=lambda r: r.seconds)
     assert final.seconds > last.seconds
+    own = [record for record in begun.values() if record.model_from == "checkpoint"]
+    assert own
+    assert all(record.earlier_seconds > 0 for record in own)
 
 
 @pytest.mark.parametrize("strategy", ["Gossip", "AllReduce"])
